@@ -1,0 +1,88 @@
+namespace Mamba.Broker.Engine;
+
+/// <summary>Settings of the engine. Read once at <see cref="MessageEngine.Open"/>.</summary>
+public sealed record EngineOptions
+{
+    /// <summary>Directory of the journal; created when missing.</summary>
+    public required string Directory { get; init; }
+
+    /// <summary>Bytes of message bodies kept in memory over all queues; beyond it bodies stay in the journal. Default 128 MiB.</summary>
+    public long BodyMemoryBytes { get; init; } = 128L * 1024 * 1024;
+
+    /// <summary>Settings of nodes created without their own, by address pattern; the first match wins.</summary>
+    public IReadOnlyList<NodePattern> Patterns { get; init; } = [];
+
+    /// <summary>Settings of nodes no pattern matches.</summary>
+    public NodeOptions DefaultNodeOptions { get; init; } = new();
+
+    /// <summary>Most operations in one transaction. Default 10,000.</summary>
+    public int MaxTransactionOperations { get; init; } = 10_000;
+
+    /// <summary>Most bytes of messages in one transaction. Default 64 MiB.</summary>
+    public long MaxTransactionBytes { get; init; } = 64L * 1024 * 1024;
+
+    /// <summary>Segment size of the journal in bytes. Default 64 MiB.</summary>
+    public long SegmentBytes { get; init; } = 64L * 1024 * 1024;
+
+    /// <summary>Compaction starts only when more than this many segments exist. Default 4.</summary>
+    public int CompactionMinSegments { get; init; } = 4;
+
+    /// <summary>Compaction starts when less than this share of the journal is live, 0 to 1. Default 0.5.</summary>
+    public double CompactionLiveRatio { get; init; } = 0.5;
+
+    /// <summary>Settings for an address: the first matching pattern's, or the default.</summary>
+    public NodeOptions OptionsFor(string address)
+    {
+        foreach (var pattern in Patterns)
+        {
+            if (pattern.Matches(address))
+            {
+                return pattern.Options;
+            }
+        }
+
+        return DefaultNodeOptions;
+    }
+}
+
+/// <summary>Settings for all addresses that match a pattern.</summary>
+/// <param name="Pattern">An address, or a prefix followed by <c>*</c>.</param>
+/// <param name="Options">The settings.</param>
+public sealed record NodePattern(string Pattern, NodeOptions Options)
+{
+    /// <summary>True when <paramref name="address"/> matches.</summary>
+    public bool Matches(string address) => Pattern.EndsWith('*')
+        ? address.AsSpan().StartsWith(Pattern.AsSpan(0, Pattern.Length - 1), StringComparison.Ordinal)
+        : string.Equals(address, Pattern, StringComparison.Ordinal);
+}
+
+/// <summary>Settings of one queue or topic (for a topic: of its subscriptions' queues).</summary>
+public sealed record NodeOptions
+{
+    /// <summary>Durable nodes survive a restart, and so do durable messages on them. Default true.</summary>
+    public bool Durable { get; init; } = true;
+
+    /// <summary>Most messages on the queue; 0 = no limit. Beyond it a publish gets <see cref="PublishOutcome.RejectedFull"/>.</summary>
+    public long MaxMessages { get; init; }
+
+    /// <summary>Most bytes of messages on the queue; 0 = no limit.</summary>
+    public long MaxBytes { get; init; }
+
+    /// <summary>Failed deliveries (delivery-count) at which a message is dead-lettered; 0 = never. Default 10.</summary>
+    public int MaxDeliveries { get; init; } = 10;
+
+    /// <summary>Acquisitions at which a message that was only ever released is dead-lettered; 0 = never (default).</summary>
+    public int MaxAcquires { get; init; }
+
+    /// <summary>
+    /// Where dead letters go; <c>{address}</c> stands for the queue's (or topic's) address. Created when missing. Empty =
+    /// nowhere: rejected messages stay with their delivery-count raised. Default "DLQ.{address}".
+    /// </summary>
+    public string DeadLetterAddress { get; init; } = "DLQ.{address}";
+
+    /// <summary>Where expired messages go; null = the dead-letter address; empty = they are dropped and counted.</summary>
+    public string? ExpiryAddress { get; init; }
+
+    /// <summary>True for dead-letter queues: messages on it never expire and never move on.</summary>
+    public bool IsDeadLetter { get; init; }
+}

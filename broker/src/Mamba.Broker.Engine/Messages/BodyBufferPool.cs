@@ -1,0 +1,102 @@
+using System.Collections.Concurrent;
+
+namespace Mamba.Broker.Engine;
+
+/// <summary>
+/// Byte arrays for message bodies. Four size classes to each doubling, so that a 1,100-byte message does not occupy
+/// 2 KiB; publishers rent on one thread and consumers return on another, which the shared pool serves badly.
+/// Each class keeps at most <see cref="BytesPerClass"/> bytes. Larger arrays than <see cref="Largest"/> are not kept.
+/// Thread-safe.
+/// </summary>
+internal static class BodyBufferPool
+{
+    private const int Smallest = 128;
+    private const int SmallestLog2 = 7;
+    private const int Largest = 128 * 1024;
+    private const int BytesPerClass = 1024 * 1024;
+
+    private static readonly SizeClass[] Classes = CreateClasses();
+
+    public static byte[] Rent(int size)
+    {
+        if (size == 0)
+        {
+            return [];
+        }
+
+        return size > Largest ? GC.AllocateUninitializedArray<byte>(size) : Classes[ClassOf(size)].Rent();
+    }
+
+    public static void Return(byte[] buffer)
+    {
+        if (buffer.Length is 0 or > Largest)
+        {
+            return;
+        }
+
+        var sizeClass = Classes[ClassOf(buffer.Length)];
+        if (sizeClass.Size == buffer.Length)
+        {
+            sizeClass.Return(buffer);
+        }
+    }
+
+    /// <summary>Index of the smallest class that holds <paramref name="size"/> bytes.</summary>
+    private static int ClassOf(int size)
+    {
+        if (size <= Smallest)
+        {
+            return 0;
+        }
+
+        // Between 2^k (exclusive) and 2^(k+1) (inclusive) lie four classes: 1.25, 1.5, 1.75 and 2 times 2^k.
+        var log2 = 31 - System.Numerics.BitOperations.LeadingZeroCount((uint)(size - 1));
+        var quarter = (size - 1 - (1 << log2)) >> (log2 - 2);
+        return ((log2 - SmallestLog2) * 4) + quarter + 1;
+    }
+
+    private static SizeClass[] CreateClasses()
+    {
+        var classes = new SizeClass[ClassOf(Largest) + 1];
+        classes[0] = new SizeClass(Smallest);
+        for (var i = 1; i < classes.Length; i++)
+        {
+            var floor = Smallest << ((i - 1) / 4);
+            classes[i] = new SizeClass(floor + ((((i - 1) % 4) + 1) * (floor / 4)));
+        }
+
+        return classes;
+    }
+
+    private sealed class SizeClass(int size)
+    {
+        private readonly ConcurrentQueue<byte[]> _idle = new();
+        private readonly int _capacity = Math.Max(BytesPerClass / size, 8);
+        private int _count;
+
+        public int Size => size;
+
+        public byte[] Rent()
+        {
+            if (_idle.TryDequeue(out var buffer))
+            {
+                Interlocked.Decrement(ref _count);
+                return buffer;
+            }
+
+            return GC.AllocateUninitializedArray<byte>(size);
+        }
+
+        public void Return(byte[] buffer)
+        {
+            if (Interlocked.Increment(ref _count) <= _capacity)
+            {
+                _idle.Enqueue(buffer);
+            }
+            else
+            {
+                Interlocked.Decrement(ref _count);
+            }
+        }
+    }
+}

@@ -1,0 +1,69 @@
+namespace Mamba.Broker.Engine;
+
+/// <summary>Why a message was moved to a dead-letter or expiry address.</summary>
+public enum DeadLetterReason
+{
+    /// <summary>A consumer answered rejected (AMQP 1.0 §3.4.3).</summary>
+    Rejected,
+
+    /// <summary>The delivery-count reached the node's maximum.</summary>
+    MaxDeliveries,
+
+    /// <summary>A consumer answered modified{delivery-failed, undeliverable-here} (AMQP 1.0 §3.4.5).</summary>
+    Undeliverable,
+
+    /// <summary>The time to live passed.</summary>
+    Expired,
+
+    /// <summary>The message was acquired and given back more often than the node allows.</summary>
+    MaxAcquires,
+}
+
+/// <summary>What travels with a message that is moved away.</summary>
+/// <param name="Reason">Why.</param>
+/// <param name="OriginalAddress">Address it was published to: the queue, or the topic of a subscription.</param>
+/// <param name="Queue">Name of the queue it was taken from; for a subscription the subscription's name.</param>
+/// <param name="SubscriptionName">Subscription name, null when it was on a plain queue.</param>
+/// <param name="DeliveryCount">Failed deliveries so far.</param>
+/// <param name="Time">Unix milliseconds of the move.</param>
+/// <param name="OriginalExpiresAt">Expiry it had, unix milliseconds, 0 none.</param>
+/// <param name="ErrorCondition">Condition of the consumer's rejected outcome, or null.</param>
+/// <param name="ErrorDescription">Description of the consumer's rejected outcome, or null.</param>
+public readonly record struct DeadLetterInfo(
+    DeadLetterReason Reason,
+    string OriginalAddress,
+    string Queue,
+    string? SubscriptionName,
+    uint DeliveryCount,
+    long Time,
+    long OriginalExpiresAt,
+    string? ErrorCondition,
+    string? ErrorDescription);
+
+/// <summary>
+/// Knows the message format; the engine does not. Called with no lock held, on any thread. Implementations return a new
+/// message (from <see cref="StoredMessage.RentSimilar"/>) on which the caller holds one reference, and leave the original
+/// and its references alone. They must not fail for a message that was accepted before: when the bytes cannot be
+/// understood, return a plain copy.
+/// </summary>
+public interface IMessageAnnotator
+{
+    /// <summary>The message to store at the dead-letter address, with <paramref name="info"/> in its message-annotations.</summary>
+    StoredMessage DeadLetter(StoredMessage original, in DeadLetterInfo info);
+
+    /// <summary>The message with the encoded annotations map merged over its own (AMQP 1.0 §3.4.5 message-annotations).</summary>
+    StoredMessage MergeAnnotations(StoredMessage original, ReadOnlySpan<byte> annotations);
+
+    /// <summary>
+    /// Makes the filter of a durable subscription again after a restart, from the bytes in
+    /// <see cref="SubscriptionOptions.FilterDefinition"/>; null when they are empty or no longer understood.
+    /// </summary>
+    IMessageFilter? RestoreFilter(ReadOnlyMemory<byte> definition);
+}
+
+/// <summary>A selector. Called outside all locks; thread-safe; must not throw.</summary>
+public interface IMessageFilter
+{
+    /// <summary>True when the message is to be delivered to the subscription.</summary>
+    bool Matches(StoredMessage message);
+}

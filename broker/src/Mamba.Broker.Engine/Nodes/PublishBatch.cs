@@ -1,0 +1,62 @@
+namespace Mamba.Broker.Engine;
+
+/// <summary>What became of a published message.</summary>
+public enum PublishOutcome : byte
+{
+    /// <summary>Stored; on disk when message and node are durable. For a topic also when nobody subscribes.</summary>
+    Accepted,
+
+    /// <summary>The queue (or a subscription's queue) is at its limit.</summary>
+    RejectedFull,
+
+    /// <summary>The node was deleted.</summary>
+    NotFound,
+
+    /// <summary>The journal cannot be written; the engine takes no more durable messages.</summary>
+    JournalFailed,
+
+    /// <summary>The message is larger than the journal can hold.</summary>
+    TooLarge,
+
+    /// <summary>The transaction has reached its limit of operations or bytes.</summary>
+    LimitExceeded,
+}
+
+/// <summary>Answer to one published message.</summary>
+/// <param name="Token">The token given with the message.</param>
+/// <param name="Outcome">What became of it.</param>
+public readonly record struct PublishResult(long Token, PublishOutcome Outcome);
+
+/// <summary>Told about published messages; any thread, no engine lock held, possibly before Publish returns.</summary>
+public interface IPublishObserver
+{
+    /// <summary>Results in the order of publishing; several calls may cover one batch. The span is valid during the call only.</summary>
+    void OnPublished(ReadOnlySpan<PublishResult> results);
+}
+
+/// <summary>
+/// Messages one connection turn publishes together: any nodes, durable and not. Not thread-safe while it is filled; after
+/// <see cref="MessageEngine.Publish"/> it belongs to the engine, which resets it and returns it to the pool.
+/// </summary>
+public sealed partial class PublishBatch
+{
+    /// <summary>Number of messages added.</summary>
+    public int Count => _count;
+
+    /// <summary>Body bytes of the messages added.</summary>
+    public long Bytes => _bytes;
+
+    /// <summary>Takes an empty batch from the pool.</summary>
+    public static PublishBatch Rent() => PublishBatchPool.Take();
+
+    /// <summary>
+    /// Adds a message; the batch takes over one reference on it. The outcome goes to <paramref name="observer"/> (null: nobody
+    /// wants to know, a settled transfer) with <paramref name="token"/>.
+    /// </summary>
+    public void Add(IMessageNode node, StoredMessage message, IPublishObserver? observer, long token)
+    {
+        ArgumentNullException.ThrowIfNull(node);
+        ArgumentNullException.ThrowIfNull(message);
+        AddCore(node, message, observer, token);
+    }
+}

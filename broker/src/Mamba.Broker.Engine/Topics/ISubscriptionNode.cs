@@ -1,0 +1,50 @@
+namespace Mamba.Broker.Engine;
+
+/// <summary>Identity of a named topic subscription (JMS 2.0 §8.3).</summary>
+/// <param name="ClientId">Container-id it belongs to; null for a global (shared, no client id) one.</param>
+/// <param name="Name">Subscription name.</param>
+/// <param name="Durable">Durable and volatile shared subscriptions of one name are different ones.</param>
+public readonly record struct SubscriptionKey(string? ClientId, string Name, bool Durable);
+
+/// <summary>How a named subscription is made.</summary>
+public sealed record SubscriptionOptions
+{
+    /// <summary>Several consumers may share it; each message goes to one of them.</summary>
+    public bool Shared { get; init; }
+
+    /// <summary>Only matching messages are stored; null = all.</summary>
+    public IMessageFilter? Filter { get; init; }
+
+    /// <summary>The filter in a form <see cref="IMessageAnnotator.RestoreFilter"/> understands after a restart; compared on re-attach.</summary>
+    public ReadOnlyMemory<byte> FilterDefinition { get; init; }
+
+    /// <summary>Messages from this container-id are not stored; null = all are. Persisted for durable subscriptions when it is a string.</summary>
+    public string? NoLocalOrigin { get; init; }
+}
+
+/// <summary>A named subscription of a topic: a queue of its own. Thread-safe.</summary>
+public interface ISubscriptionNode
+{
+    /// <summary>Its identity.</summary>
+    SubscriptionKey Key { get; }
+
+    /// <summary>Address of the topic.</summary>
+    string TopicAddress { get; }
+
+    /// <summary>The settings in force.</summary>
+    SubscriptionOptions Options { get; }
+
+    /// <summary>Attached consumers.</summary>
+    int ConsumerCount { get; }
+
+    /// <summary>True once it was deleted.</summary>
+    bool IsDeleted { get; }
+
+    /// <summary>Attaches a consumer.</summary>
+    /// <exception cref="EngineException"><see cref="EngineError.ResourceLocked"/> when it is unshared and has a consumer;
+    /// <see cref="EngineError.NotFound"/> when it was deleted.</exception>
+    ISubscription Subscribe(SubscribeOptions options, ISubscriber subscriber);
+
+    /// <summary>A snapshot of its figures.</summary>
+    NodeStatus Describe();
+}

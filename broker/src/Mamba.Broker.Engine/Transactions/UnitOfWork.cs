@@ -1,0 +1,77 @@
+namespace Mamba.Broker.Engine;
+
+/// <summary>How a transaction ended.</summary>
+public enum CommitOutcome : byte
+{
+    /// <summary>All effects are in force, and on disk when any of them is durable.</summary>
+    Committed,
+
+    /// <summary>None of the effects took place (amqp:transaction:rollback).</summary>
+    RolledBack,
+}
+
+/// <summary>Told how a commit ended; any thread, no engine lock held, possibly before Commit returns.</summary>
+public interface ICommitObserver
+{
+    /// <summary>Called exactly once per commit. <paramref name="reason"/> says why a transaction was rolled back.</summary>
+    void OnCommitted(UnitOfWork unitOfWork, CommitOutcome outcome, string? reason);
+}
+
+/// <summary>
+/// One transaction over any number of queues and topics (AMQP 1.0 §4): publishes and settlements that take effect together, by
+/// one journal record, or not at all. Used by one caller at a time; the outcome may arrive on any thread.
+/// </summary>
+public sealed partial class UnitOfWork
+{
+    /// <summary>Operations enlisted.</summary>
+    public int Operations => _operations;
+
+    /// <summary>Body bytes of enlisted messages.</summary>
+    public long Bytes => _bytes;
+
+    /// <summary>True when <see cref="Commit"/> can only roll back; see <see cref="MarkRollbackOnly"/>.</summary>
+    public bool IsRollbackOnly => _rollbackReason is not null;
+
+    /// <summary>
+    /// Enlists a publish and takes over one reference on <paramref name="message"/>. Checks node, limits and room at once, and
+    /// reserves the room. An outcome other than Accepted means that the message is not part of the transaction; when the
+    /// publisher cannot be told (a settled transfer), call <see cref="MarkRollbackOnly"/>.
+    /// </summary>
+    public PublishOutcome AddPublish(IMessageNode node, StoredMessage message)
+    {
+        ArgumentNullException.ThrowIfNull(node);
+        ArgumentNullException.ThrowIfNull(message);
+        return AddPublishCore(node, message);
+    }
+
+    /// <summary>
+    /// Enlists an outcome for a message acquired by <paramref name="subscription"/>; it takes effect at commit, also when the
+    /// subscription closes before.
+    /// </summary>
+    /// <param name="subscription">The subscription that holds the message.</param>
+    /// <param name="settlement">Any of the four outcomes.</param>
+    /// <param name="settledByPeer">True when the consumer settled: a rollback then gives the message back with delivery-count
+    /// plus one. False: after a rollback the subscription still holds it and may settle again.</param>
+    /// <returns>False when the token is not held by the subscription or the transaction is at its limit.</returns>
+    public bool AddSettle(ISubscription subscription, in Settlement settlement, bool settledByPeer = true)
+    {
+        ArgumentNullException.ThrowIfNull(subscription);
+        return AddSettleCore(subscription, settlement, settledByPeer);
+    }
+
+    /// <summary>From now on the transaction can only roll back; the first reason is kept.</summary>
+    public void MarkRollbackOnly(string reason) => _rollbackReason ??= reason;
+
+    /// <summary>
+    /// Ends the transaction: commits, or rolls back when it is rollback-only, a node was deleted, or the journal fails before the
+    /// commit record is on disk. The observer hears which.
+    /// </summary>
+    public void Commit(ICommitObserver observer)
+    {
+        ArgumentNullException.ThrowIfNull(observer);
+        CommitCore(observer);
+    }
+
+    /// <summary>Ends the transaction without effect. Idempotent; without effect after <see cref="Commit"/>.</summary>
+    public void Rollback() => RollbackCore();
+}
