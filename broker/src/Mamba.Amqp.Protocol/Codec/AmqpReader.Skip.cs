@@ -5,8 +5,7 @@ namespace Mamba.Amqp.Codec;
 public ref partial struct AmqpReader
 {
     /// <summary>
-    /// Walks over the next value, nested ones included, without allocating: everything is checked as if it were read, but for
-    /// duplicate map keys.
+    /// Walks over the next value, nested ones included, without allocating: everything is checked as if it were read.
     /// </summary>
     public void Skip()
     {
@@ -107,6 +106,7 @@ public ref partial struct AmqpReader
         }
 
         Spend(count);
+        var items = _position;
         for (var i = 0; i < count; i++)
         {
             var item = ReadCode();
@@ -119,6 +119,12 @@ public ref partial struct AmqpReader
         }
 
         EndCompound(end);
+        if (isMap && MapKeys.FindDuplicate(_data, items, count / 2) is var duplicate and >= 0)
+        {
+            _position = duplicate;
+            throw Malformed("a map with the same key twice");
+        }
+
         _depth--;
     }
 

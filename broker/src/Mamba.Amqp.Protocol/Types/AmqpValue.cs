@@ -28,6 +28,8 @@ public static class AmqpValue
         return (left, right) switch
         {
             (null, _) or (_, null) => false,
+            (double a, double b) => BitConverter.DoubleToInt64Bits(a) == BitConverter.DoubleToInt64Bits(b),
+            (float a, float b) => BitConverter.SingleToInt32Bits(a) == BitConverter.SingleToInt32Bits(b),
             (byte[] a, byte[] b) => a.AsSpan().SequenceEqual(b),
             (AmqpMap a, AmqpMap b) => a.Equals(b),
             (AmqpArray a, AmqpArray b) => a.Equals(b),
@@ -52,7 +54,8 @@ public static class AmqpValue
             case long v: return HashCode.Combine((int)v, (int)(v >> 32));
             case ulong v: return HashCode.Combine((int)v, (int)(v >> 32));
             case Timestamp v: return HashCode.Combine((int)v.Milliseconds, (int)(v.Milliseconds >> 32));
-            case double v: return GetHashCode(BitConverter.DoubleToInt64Bits(v == 0 ? 0 : v));
+            case double v: return GetHashCode(BitConverter.DoubleToInt64Bits(v));
+            case float v: return HashCode.Combine(BitConverter.SingleToInt32Bits(v));
             case Decimal64 v: return GetHashCode(v.Bits);
             case Decimal128 v: return HashCode.Combine(GetHashCode(v.High), GetHashCode(v.Low));
             case Guid v: return HashBytes(MemoryMarshal.AsBytes(new ReadOnlySpan<Guid>(in v)));
