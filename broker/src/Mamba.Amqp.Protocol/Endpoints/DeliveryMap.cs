@@ -111,6 +111,13 @@ internal sealed class DeliveryMap<T>
     /// </summary>
     public RangeCursor Range(uint first, uint last) => new(this, first, last);
 
+    /// <summary>Walks all deliveries, oldest first.</summary>
+    public RangeCursor All()
+    {
+        var first = _oldest == None ? 0 : _slots[_oldest].Id;
+        return new RangeCursor(this, first, unchecked(first - 1));
+    }
+
     /// <summary>Forgets all deliveries and keeps the memory.</summary>
     public void Clear()
     {

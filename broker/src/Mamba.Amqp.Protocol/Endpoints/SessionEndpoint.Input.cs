@@ -1,4 +1,3 @@
-using Mamba.Amqp.Messaging;
 using Mamba.Amqp.Transport;
 
 namespace Mamba.Amqp.Endpoints;
@@ -192,7 +191,7 @@ public sealed partial class SessionEndpoint
         }
     }
 
-    private void DropPartials()
+    internal void DropPartials()
     {
         for (uint handle = 0; _remoteHandles.TryNext(ref handle, out var link);)
         {

@@ -1,5 +1,4 @@
 using Mamba.Amqp.Codec;
-using Mamba.Amqp.Messaging;
 using Mamba.Amqp.Transport;
 
 namespace Mamba.Amqp.Endpoints;
@@ -72,6 +71,11 @@ public sealed partial class SessionEndpoint
     internal ConnectionEngine Engine { get; }
 
     internal bool IsBegun { get; private set; }
+
+    /// <summary>Whether dispositions wait, so that the session is in the engine's list of those to flush.</summary>
+    internal bool IsDirty { get; set; }
+
+    internal SessionEndpoint? NextDirty { get; set; }
 
     internal bool CanWrite => IsBegun && !IsEndSent && !IsEndReceived && Engine.CanWrite;
 
@@ -195,7 +199,11 @@ public sealed partial class SessionEndpoint
         _window.OnSent();
     }
 
-    internal void OnTransferWritten() => _window.OnSent();
+    internal void OnTransferWritten()
+    {
+        _window.OnSent();
+        Engine.OnTransferWritten();
+    }
 
     private void WriteEnd(AmqpError? error)
     {
