@@ -1,13 +1,14 @@
-namespace Mamba.Broker.Server.Links;
+namespace Mamba.Broker.Engine;
 
 /// <summary>
 /// A pattern over addresses whose levels are divided by dots: <c>*</c> is exactly one level, <c>#</c> at the end any number of
 /// levels, none included. Not a regular expression: everything else stands for itself. Matching is linear in the address.
 /// </summary>
-internal sealed class AddressPattern(string pattern)
+public sealed class AddressPattern(string pattern)
 {
     private readonly string[] _levels = pattern.Split('.');
 
+    /// <summary>Whether the pattern takes in <paramref name="address"/>.</summary>
     public bool Matches(string address)
     {
         var rest = address.AsSpan();
