@@ -143,6 +143,26 @@ export default {
     assert.deepEqual(await (await client.receiver(queue)).bodies(1), ['x']);
   },
 
+  async 'an-address-that-is-not-made-on-demand-is-not-found'(t) {
+    const client = await t.connect();
+    const address = `closed.${t.queue()}`;
+    const sending = await client.refusedSender(address);
+    assert.deepEqual([sending.terminus, sending.detach.closed, sending.error.condition], [undefined, true, 'amqp:not-found']);
+    const receiving = await client.refusedReceiver(address);
+    assert.deepEqual([receiving.terminus, receiving.detach.closed, receiving.error.condition], [undefined, true, 'amqp:not-found']);
+    const relay = await client.sender({ target: {} });
+    const state = await relay.send({ to: address, body: 'nowhere' });
+    assert.deepEqual([state.type, state.error.condition], ['rejected', 'amqp:not-found']);
+  },
+
+  async 'configuration-decides-where-prefix-and-capability-are-silent'(t) {
+    const address = `news.${t.topic()}`;
+    const client = await t.connect();
+    const subscribers = [await client.receiver(address), await client.receiver(address)];
+    await (await client.sender(address)).accepted({ body: 'to all' });
+    for (const s of subscribers) assert.deepEqual(await s.bodies(1), ['to all']);
+  },
+
   async 'browsing-a-queue-removes-nothing'(t) {
     const queue = t.queue();
     const client = await t.connect();
