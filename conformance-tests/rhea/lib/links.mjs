@@ -123,12 +123,11 @@ export class Sender extends Link {
 
 /** One delivery that arrived: message (as rhea decoded it), raw payload, and the means to settle it. */
 export class Delivery {
-  constructor(receiver, context, payload, transfer) {
+  constructor(receiver, context, payload) {
     this.receiver = receiver;
     this.inner = context.delivery;
     this.message = context.message;
     this.payload = payload;
-    this.transfer = transfer;
   }
 
   get id() { return this.inner.id; }
@@ -240,9 +239,8 @@ export class Receiver extends Link {
   #onMessage(context) {
     const channel = this.session.inner.remote.channel;
     const payload = this.client.trace.takePayload(channel, context.delivery.id);
-    const transfer = this.client.trace.last('in', 'transfer', (f) => f.channel === channel && f.fields.delivery_id === context.delivery.id);
     this.total++;
-    this.arrived.push(new Delivery(this, context, payload, transfer));
+    this.arrived.push(new Delivery(this, context, payload));
     for (const check of [...this.#wake]) check();
   }
 }
