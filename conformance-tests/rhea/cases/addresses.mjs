@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 
-const KindMismatch = ['amqp:illegal-state', 'amqp:precondition-failed', 'amqp:not-allowed', 'amqp:invalid-field'];
+const KindMismatch = 'amqp:illegal-state';
 
 export default {
   async 'a-queue-is-made-by-its-first-sender'(t) {
@@ -88,12 +88,12 @@ export default {
     assert.equal(receiving.terminus, undefined, 'a refusing attach has no source');
     assert.equal(receiving.attach.initial_delivery_count, 0);
     assert.equal(receiving.detach.closed, true);
-    assert.ok(KindMismatch.includes(receiving.error.condition), receiving.error.condition);
+    assert.equal(receiving.error.condition, KindMismatch);
     assert.ok(receiving.error.description.length > 0);
     const sending = await client.refusedSender({ target: { address: queue, capabilities: ['topic'] } });
     assert.equal(sending.terminus, undefined, 'a refusing attach has no target');
     assert.equal(sending.detach.closed, true);
-    assert.ok(KindMismatch.includes(sending.error.condition), sending.error.condition);
+    assert.equal(sending.error.condition, KindMismatch);
   },
 
   async 'a-topic-asked-for-as-a-queue-is-refused'(t) {
@@ -103,7 +103,7 @@ export default {
     const { terminus, detach, error } = await client.refusedReceiver({ source: { address: topic, capabilities: ['queue'] } });
     assert.equal(terminus, undefined);
     assert.equal(detach.closed, true);
-    assert.ok(KindMismatch.includes(error.condition), error.condition);
+    assert.equal(error.condition, KindMismatch);
   },
 
   async 'a-refusal-leaves-the-session-as-it-was'(t) {

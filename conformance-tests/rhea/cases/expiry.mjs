@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import rhea from 'rhea';
 
 async function open(t) {
   const queue = t.queue();
@@ -102,5 +103,28 @@ export default {
     assert.equal(high.body, 'high');
     high.release();
     assert.deepEqual(await receiver.bodies(2), ['high', 'low']);
+  },
+
+  async 'a-delivery-delay-keeps-a-message-back'(t) {
+    const { queue, client, sender } = await open(t);
+    const before = Date.now();
+    await sender.accepted({ message_annotations: { 'x-opt-delivery-delay': rhea.types.wrap_uint(400) }, body: 'later' });
+    await sender.accepted({ body: 'now' });
+    const receiver = await client.receiver(queue);
+    assert.deepEqual((await receiver.takeAvailable(5)).map((d) => d.accept().body), ['now']);
+    assert.deepEqual(await receiver.bodies(1), ['later']);
+    assert.ok(Date.now() - before >= 400, 'it came early');
+  },
+
+  async 'a-delivery-time-keeps-a-message-back'(t) {
+    const { queue, client, sender } = await open(t);
+    const due = Date.now() + 400;
+    await sender.accepted({ durable: true, message_annotations: { 'x-opt-delivery-time': rhea.types.wrap_long(due) }, body: 'later' });
+    const receiver = await client.receiver(queue);
+    await receiver.nothing();
+    const [d] = await receiver.take(1);
+    assert.ok(Date.now() >= due, 'it came early');
+    assert.equal(d.annotations['x-opt-delivery-time'], due);
+    d.accept();
   },
 };

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import rhea from 'rhea';
 
 const volatile = (topic, more = {}) => ({ source: { address: topic, capabilities: ['topic'] }, ...more });
 const durable = (topic, name, capabilities = ['topic']) => ({ name, source: { address: topic, durable: 2, expiry_policy: 'never', distribution_mode: 'copy', capabilities } });
@@ -229,5 +230,17 @@ export default {
     await coordinator.commit(txn);
     assert.deepEqual(await subscriber.bodies(1), ['news']);
     assert.deepEqual(await receiver.bodies(1), ['work']);
+  },
+
+  async 'no-local-keeps-a-containers-own-messages-away'(t) {
+    const topic = t.topic();
+    const client = await t.connect();
+    const filter = { 'no-local': rhea.types.wrap_described('NoLocalFilter{}', 0x468C00000003) };
+    const subscriber = await client.receiver({ source: { address: topic, capabilities: ['topic'], filter } });
+    assert.ok(subscriber.remoteAttach.source.filter?.['no-local'], 'a filter in force is stated in the reply');
+    await (await publisher(client, topic)).accepted({ body: 'own' });
+    await publish(t, topic, ['of another']);
+    assert.deepEqual(await subscriber.bodies(1), ['of another']);
+    await subscriber.nothing();
   },
 };
