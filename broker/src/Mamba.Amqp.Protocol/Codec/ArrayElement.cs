@@ -97,6 +97,11 @@ internal static class ArrayElement
     /// <summary>Writes the constructor and the elements.</summary>
     public static void Write(AmqpWriter writer, byte widest, Array values)
     {
+        if (values is object?[] references && Array.IndexOf(references, null) is var missing and >= 0)
+        {
+            throw new ArgumentException($"element {missing} of an array is null; AMQP arrays hold no nulls, lists do", nameof(values));
+        }
+
         var code = SmallestCode(widest, values);
         var buffer = writer.Buffer;
         buffer.WriteByte(code);
