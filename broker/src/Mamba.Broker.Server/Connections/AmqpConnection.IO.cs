@@ -29,7 +29,6 @@ internal sealed partial class AmqpConnection
     private int _received = NotDone;
     private bool _sending;
     private int _sent = NotDone;
-    private long _stalledSince;
     private bool _shuttingDown;
     private readonly ByteBuffer _inFlight = new();
 
@@ -197,11 +196,19 @@ internal sealed partial class AmqpConnection
         if (result == ByteTransport.Pending)
         {
             _sending = true;
-            _stalledSince = _server.NowMilliseconds;
+            if (_opened && !_protocol.IsCloseSent)
+            {
+                SetDeadline(_server.Options.StalledWriterDeadline, "the peer does not read");
+            }
+
             return;
         }
 
-        _stalledSince = 0;
+        if (_opened && !_protocol.IsCloseSent)
+        {
+            ClearDeadline();
+        }
+
         _inFlight.Clear();
         if (result == 0)
         {

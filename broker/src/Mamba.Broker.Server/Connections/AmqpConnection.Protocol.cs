@@ -16,6 +16,7 @@ internal sealed partial class AmqpConnection
 
     private readonly LinkBinder _binder;
     private bool _protocolFailed;
+    private bool _opened;
 
     /// <summary>Whether the peer asked to be the only connection of its container.</summary>
     public bool IsSole { get; private set; }
@@ -34,6 +35,9 @@ internal sealed partial class AmqpConnection
         }
 
         _ticket.Dispose();
+        _opened = true;
+        ClearDeadline();
+        WantTickAt(0);
         ServerLog.ConnectionOpened(_server.Logger, Id, ContainerId, Principal.Name, Listener.Remote.ToString());
         _protocol.Open(new Open
         {

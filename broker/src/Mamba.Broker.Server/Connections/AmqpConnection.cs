@@ -27,7 +27,8 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
     private PublishBatch? _batch;
     private string? _breakCause;
     private bool _broken;
-    private long _openDeadline;
+    private long _deadline;
+    private string _deadlineCause = string.Empty;
     private long _nextTick;
 
     public AmqpConnection(long id, ServerContext server, ByteTransport transport, ConnectionAdmission.Ticket ticket)
@@ -41,8 +42,8 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
         _protocol = new ConnectionEngine(server.SettingsFor(Listener), this);
         _binder = new LinkBinder(this);
         _transactions = new TransactionTable(server);
-        _openDeadline = server.NowMilliseconds + (long)server.Options.OpenDeadline.TotalMilliseconds;
-        _nextTick = _openDeadline;
+        _nextTick = long.MaxValue;
+        SetDeadline(server.Options.OpenDeadline, "no open within the deadline");
     }
 
     public long Id { get; }
@@ -69,6 +70,15 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
     public PublishBatch Batch => _batch ??= PublishBatch.Rent();
 
     public void Start() => Signal();
+
+    /// <summary>Asks for a turn no later than that. The turn's own.</summary>
+    public void WantTickAt(long milliseconds)
+    {
+        if (milliseconds < _nextTick)
+        {
+            Volatile.Write(ref _nextTick, milliseconds);
+        }
+    }
 
     /// <summary>Runs an action in a turn of this connection. Thread-safe.</summary>
     public void Post(Action action)
@@ -116,6 +126,7 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
         {
             _breakCause ??= error.ToString();
             _protocol.Close(error);
+            SetDeadline(_server.Options.StopTimeout, "the peer did not answer close");
         }
     });
 
@@ -220,23 +231,26 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
             return;
         }
 
-        if (!_protocol.IsOpen && now >= _openDeadline)
+        if (now >= _deadline)
         {
-            Break("no open within the deadline");
-            return;
-        }
-
-        if (_stalledSince != 0 && now - _stalledSince > (long)_server.Options.StalledWriterDeadline.TotalMilliseconds)
-        {
-            Break("the peer does not read");
+            Break(_deadlineCause);
             return;
         }
 
         _transactions.Expire(now);
-        var next = _protocol.Tick(now);
-        var limit = _protocol.IsOpen ? now + 1000 : _openDeadline;
-        Volatile.Write(ref _nextTick, Math.Min(next, limit));
+        var next = Math.Min(_protocol.Tick(now), _transactions.NextDeadline);
+        Volatile.Write(ref _nextTick, Math.Min(next, _deadline));
     }
+
+    /// <summary>From now until the deadline is moved again, reaching it ends the connection. One deadline holds at a time.</summary>
+    private void SetDeadline(TimeSpan within, string cause)
+    {
+        _deadline = _server.NowMilliseconds + (long)within.TotalMilliseconds;
+        _deadlineCause = cause;
+        WantTickAt(_deadline);
+    }
+
+    private void ClearDeadline() => _deadline = long.MaxValue;
 
     /// <summary>The one way a connection ends: the first cause wins, everything it held goes back.</summary>
     private void Break(string cause)

@@ -69,6 +69,7 @@ internal sealed class CoordinatorLink(AmqpConnection connection, ReceiverEndpoin
     {
         if (Connection.Transactions.Declare(this, endpoint.Session) is { } transaction)
         {
+            Connection.WantTickAt(transaction.Deadline);
             Answer(deliveryId, new Declared { TxnId = transaction.Id });
         }
         else

@@ -41,6 +41,21 @@ internal sealed class TransactionTable(ServerContext server)
         return transaction;
     }
 
+    /// <summary>When the oldest transaction is too old, in the server's monotonic milliseconds; never without transactions.</summary>
+    public long NextDeadline
+    {
+        get
+        {
+            var next = long.MaxValue;
+            foreach (var transaction in _open.Values)
+            {
+                next = transaction.Work.IsRollbackOnly ? next : Math.Min(next, transaction.Deadline);
+            }
+
+            return next;
+        }
+    }
+
     /// <summary>Takes a transaction out for its discharge: from now on its id is unknown.</summary>
     public OpenTransaction? Take(ReadOnlySpan<byte> id)
     {
