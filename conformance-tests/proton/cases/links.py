@@ -118,7 +118,7 @@ def handle_max(ctx):
 
 @case("link.sender-attach-reply")
 def sender_reply(ctx):
-    """The answer to a sender: same name, handle, modes, both termini repeated, max-message-size; then complete credit."""
+    """The answer to a sender: same name, handle, modes, termini repeated, max-message-size; then credit."""
     queue, name = ctx.queue(), ctx.name("link")
     peer = RawPeer(ctx)
     peer.start()
@@ -172,7 +172,7 @@ def unknown_capability(ctx):
 
 @case("link.filter-echo-is-honest")
 def honest_filter(ctx):
-    """A selector is either in the reply and applied, or missing from it and not applied. Never one without the other."""
+    """A selector is either in the reply and applied, or missing from it and not applied."""
     queue = ctx.queue()
     with Peer(ctx) as peer:
         peer.sender(queue).send_all([Message(body=c, properties={"color": c}) for c in ("red", "blue", "red")])

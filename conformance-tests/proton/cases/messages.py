@@ -219,7 +219,7 @@ def expired_absolute(ctx):
 
 @case("message.delayed-delivery")
 def delayed(ctx):
-    """What the open offers holds: with DELAYED_DELIVERY offered, x-opt-delivery-time keeps a message back until then."""
+    """With DELAYED_DELIVERY offered in the open, x-opt-delivery-time keeps a message back until then."""
     queue = ctx.queue()
     with Peer(ctx) as peer:
         offered = [str(c) for c in peer.connection.remote_offered_capabilities or []]

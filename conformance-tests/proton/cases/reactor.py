@@ -153,7 +153,7 @@ class _Outcomes(_Base):
             self.release(event.delivery, delivered=True)
         else:
             self.accept(event.delivery)
-        if (body, count) == ("A", 0):
+        if len(self.seen) == 4:
             event.connection.close()
 
 
@@ -164,7 +164,7 @@ def outcomes(ctx):
     put(ctx, queue, "R", "L", "A")
     handler = _Outcomes(ctx, queue)
     _run(handler, ctx)
-    check.equal(handler.seen, [("R", 0), ("L", 0), ("L", 1), ("A", 0)], "deliveries (body, delivery-count)")
+    check.equal(sorted(handler.seen), [("A", 0), ("L", 0), ("L", 1), ("R", 0)], "deliveries (body, delivery-count)")
     check.equal(bodies(drained(ctx, ctx.dead_letters(queue))), ["R"], "dead letters")
 
 
@@ -391,7 +391,7 @@ class _Durable(_Base):
 
 @case("reactor.durable-subscription")
 def durable(ctx):
-    """The DurableSubscription option: what is published between two runs of the subscriber is delivered in the second."""
+    """The DurableSubscription option: what is published between two runs is delivered in the second."""
     topic, name, container = ctx.topic(), ctx.name("sub"), ctx.name("client")
     for values, unsubscribe in ((["a"], False), (["b", "c"], True)):
         if unsubscribe:
@@ -408,7 +408,7 @@ def durable(ctx):
 
 @case("reactor.selector-option")
 def selector(ctx):
-    """Proton's Selector option: only matching messages if the broker confirms the filter, all of them if it does not."""
+    """Proton's Selector option: matching messages if the broker confirms the filter, all if it does not."""
     queue = ctx.queue()
     connection = _blocking(ctx)
     sender = connection.create_sender(queue)
