@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Mamba.Broker.Engine;
 using Mamba.Broker.Host.Configuration;
 using Mamba.Broker.Host.Running;
 
@@ -24,7 +25,7 @@ internal static class RunCommand
         {
             return await BrokerHost.RunAsync(new BrokerSetup(options, checks.Endpoints, data!, checks.AllowsAnonymous));
         }
-        catch (Exception e) when (e is IOException or SocketException)
+        catch (Exception e) when (e is IOException or SocketException or EngineException)
         {
             await Console.Error.WriteLineAsync($"mamba-broker: {e.Message}");
             return ExitCode.Runtime;

@@ -17,8 +17,8 @@ internal sealed record Problem(string Where, string What, string Remedy)
         {
             lines.Add("");
             lines.Add($"  {problem.Where}");
-            lines.Add($"    {problem.What}");
-            lines.Add($"    -> {problem.Remedy}");
+            lines.Add($"    {problem.What.ReplaceLineEndings(" ")}");
+            lines.Add($"    -> {problem.Remedy.ReplaceLineEndings(" ")}");
         }
 
         return string.Join('\n', lines);

@@ -23,7 +23,7 @@ internal static class BrokerHost
     public static async Task<int> RunAsync(BrokerSetup setup)
     {
         var state = new BrokerState();
-        using var host = setup.Endpoints.Console is { } console ? BuildWithConsole(setup, state, console) : BuildWithoutConsole(setup, state);
+        var host = setup.Endpoints.Console is { } console ? BuildWithConsole(setup, state, console) : BuildWithoutConsole(setup, state);
         await host.RunAsync();
         return state.Failure is null ? ExitCode.Success : ExitCode.Runtime;
     }
