@@ -118,22 +118,6 @@ export default {
     await peer.ended();
   }),
 
-  'more-transfers-than-credit': beside(async (t) => {
-    const queue = t.queue();
-    const peer = await (await t.raw()).establish();
-    peer.send(0, 'attach', { name: 's', handle: 0, role: false, initial_delivery_count: 0, source: source('me'), target: target(queue) });
-    const flow = await peer.expect('flow', (f) => f.fields.handle !== undefined);
-    const body = b.section(b.Section.Value, b.str('x'));
-    // Far beyond what was granted, in one write, so that no later grant can be in between.
-    const many = flow.fields.link_credit + flow.fields.incoming_window + 10_000;
-    const frames = Array.from({ length: Math.min(many, 60_000) }, (_, i) => peer.encode(0, 'transfer', { handle: 0, delivery_id: i, delivery_tag: Buffer.from(String(i)), message_format: 0, settled: true }, body));
-    peer.write(Buffer.concat(frames));
-    const error = await Promise.race([
-      peer.expect('detach').then((f) => f.fields.error), peer.expect('end').then((f) => f.fields.error), peer.expect('close').then((f) => f.fields.error),
-    ]);
-    assert.ok(['amqp:link:transfer-limit-exceeded', 'amqp:session:window-violation'].includes(error?.condition), error?.condition);
-  }),
-
   'a-delivery-id-out-of-sequence': beside(async (t) => {
     const peer = await (await t.raw()).establish();
     peer.send(0, 'attach', { name: 's', handle: 0, role: false, initial_delivery_count: 0, source: source('me'), target: target(t.queue()) });

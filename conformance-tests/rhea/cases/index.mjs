@@ -23,7 +23,7 @@ const groups = {
   connect, sasl, websocket, sender, outcomes, settlement, prefetch, credit, types, messages, large, transactions, relay, dynamic,
   expiry, deadletter, addresses, topics, links, hostile,
 };
-const DefaultTimeout = 20_000;
+const DefaultTimeout = Number(process.env.CASE_TIMEOUT ?? 20_000);
 
 /** Every case: { name, profile, timeout, run }. profile says which broker it needs: default, large or secured. */
 export const cases = Object.entries(groups).flatMap(([group, members]) => Object.entries(members).map(([name, body]) => ({

@@ -8,7 +8,7 @@ const MiB = 1024 * 1024;
 
 /** Makes rhea cut what it sends into frames no larger than that, whatever the broker would take. */
 function sendInFramesOf(sender, size) {
-  sender.session.inner.outgoing.compute_max_payload = () => size - 60;
+  sender.session.inner.outgoing.compute_max_payload = () => Math.min(size, sender.client.remoteOpen.fields.max_frame_size) - 60;
 }
 
 /** Lets rhea open its session window while a delivery is still arriving; by itself it does so only after one. */

@@ -76,8 +76,9 @@ export default {
   },
 
   async 'an-empty-value-body-of-null'(t) {
-    const d = await through(t, { body: null });
-    assert.equal(d.bare.toString('hex'), '005377' + '40');
+    const d = await through(t, b.section(Section.Value, b.nil));
+    assert.equal(d.bare.toString('hex'), '00537740');
+    assert.equal(d.body, null);
   },
 
   async 'unicode-in-subject-and-body'(t) {

@@ -148,7 +148,9 @@ export default {
     const [release, reject, modify] = await receiver.take(3);
     const txn = await coordinator.declare();
     release.update(true, state.transactionalState(txn, state.released()));
+    await client.written();
     reject.update(true, state.transactionalState(txn, state.rejected({ condition: 'amqp:not-allowed' })));
+    await client.written();
     modify.update(true, state.transactionalState(txn, state.modified({ delivery_failed: true })));
     await onlooker.nothing();
     await coordinator.commit(txn);

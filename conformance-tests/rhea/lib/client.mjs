@@ -126,6 +126,13 @@ export class Client {
 
   #defaultSession() { return this.#session ??= this.session(); }
 
+  /**
+   * Resolves when rhea has written what it was asked to. rhea writes transfers before the dispositions that were asked for
+   * earlier, and joins two neighbouring dispositions into the first one's state: where the order or the state matters,
+   * what comes next has to wait.
+   */
+  written() { return new Promise((resolve) => { setImmediate(resolve); }); }
+
   /** Closes and waits for the broker's close. */
   async close() {
     if (this.closedByBroker || this.failure || !this.connection.is_open()) return;

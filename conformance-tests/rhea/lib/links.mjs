@@ -13,9 +13,7 @@ class Link {
   }
 
   /** The broker's attach of this link, from the wire. */
-  get remoteAttach() {
-    return this.client.trace.last('in', 'attach', (f) => f.fields.name === this.inner.name && f.fields.role === (this.role === 'sender')).fields;
-  }
+  get remoteAttach() { return this.inner.attachFrame.fields; }
 
   get address() { return this.role === 'sender' ? this.remoteAttach.target?.address : this.remoteAttach.source?.address; }
 
@@ -35,9 +33,8 @@ class Link {
 
   /** Resolves with the detach the broker sends of its own accord or in answer. */
   detached() {
-    const { channel } = this.session.inner.local;
-    const handle = this.remoteAttach.handle;
-    return this.client.frame('in', 'detach', (f) => f.channel === channel && f.fields.handle === handle).then((f) => f.fields);
+    const { seq, channel, fields: { handle } } = this.inner.attachFrame;
+    return this.client.frame('in', 'detach', (f) => f.seq > seq && f.channel === channel && f.fields.handle === handle).then((f) => f.fields);
   }
 
   async #leave(how) {

@@ -3,6 +3,12 @@ import rhea from 'rhea';
 import { plain } from './codec.mjs';
 
 const { types } = rhea;
+const named = ['header', 'delivery-annotations', 'message-annotations', 'properties', 'application-properties', 'data', 'amqp-sequence', 'amqp-value', 'footer'];
+
+/** A section's code from its descriptor: a number, or a symbol such as amqp:data:binary. */
+function codeOf(descriptor) {
+  return typeof descriptor === 'string' ? 0x70 + named.indexOf(descriptor.split(':')[1]) : Number(descriptor);
+}
 
 /** [{ code, bytes, value }] in order; value is the section's content without rhea's wrappers. */
 export function sectionsOf(payload) {
@@ -11,7 +17,7 @@ export function sectionsOf(payload) {
   while (reader.remaining()) {
     const start = reader.position;
     const typed = reader.read();
-    sections.push({ code: Number(typed.descriptor.value), bytes: payload.subarray(start, reader.position), typed, value: plain({ ...typed, descriptor: undefined }) });
+    sections.push({ code: codeOf(typed.descriptor.value), bytes: payload.subarray(start, reader.position), typed, value: plain({ ...typed, descriptor: undefined }) });
   }
   return sections;
 }

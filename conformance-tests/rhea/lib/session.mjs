@@ -54,8 +54,8 @@ export class Session {
   /** Attaches and expects a refusal: attach with a null terminus, then a closing detach with an error (AMQP 1.0 §2.6.3). */
   async refused(role, options) {
     const link = this.#attach(role, typeof options === 'string' ? { [role === 'sender' ? 'target' : 'source']: { address: options } } : { autoaccept: false, credit_window: 0, ...options });
-    const attach = await this.client.frame('in', 'attach', (f) => f.fields.name === link.name && f.fields.role === (role === 'sender'));
-    const detach = await this.client.frame('in', 'detach', (f) => f.channel === attach.channel && f.fields.handle === attach.fields.handle);
+    const attach = await this.#attachFrame(role, link);
+    const detach = await this.client.frame('in', 'detach', (f) => f.seq > attach.seq && f.channel === attach.channel && f.fields.handle === attach.fields.handle);
     return { attach: attach.fields, detach: detach.fields, error: detach.fields.error ?? {}, terminus: attach.fields[role === 'sender' ? 'target' : 'source'] };
   }
 
@@ -66,10 +66,17 @@ export class Session {
     return role === 'sender' ? this.inner.attach_sender(args) : this.inner.attach_receiver(args);
   }
 
+  /** The broker's attach of a link that was attached just now. */
+  #attachFrame(role, link) {
+    const since = this.client.trace.seq;
+    return this.client.frame('in', 'attach', (f) => f.seq > since && f.channel === this.inner.remote.channel && f.fields.name === link.name && f.fields.role === (role === 'sender'));
+  }
+
   async #opened(role, link, coordinator = false) {
-    const frame = this.client.frame('in', 'attach', (f) => f.fields.name === link.name && f.fields.role === (role === 'sender'));
+    const frame = this.#attachFrame(role, link);
     await this.client.once(link, `${role}_open`, `the broker's attach of ${link.name}`);
     const attach = (await frame).fields;
+    link.attachFrame = await frame;
     const terminus = role === 'sender' ? attach.target : attach.source;
     if (terminus || coordinator && attach.target) return;
     const context = await this.client.once(link, `${role}_close`, `the detach that follows the refusal of ${link.name}`);

@@ -48,6 +48,8 @@ export class Trace extends EventEmitter {
   largest = { in: 0, out: 0 };
   bytes = { in: 0, out: 0 };
   #cutters = { in: new FrameCutter(), out: new FrameCutter() };
+  /** How many frames and headers have passed, in both directions; each frame's seq says when it did. */
+  seq = 0;
   #partials = 0;
   #assembling = new Map();
   #complete = new Map();
@@ -100,6 +102,7 @@ export class Trace extends EventEmitter {
   }
 
   #onFrame(direction, frame) {
+    frame.seq = ++this.seq;
     this.count[direction]++;
     this.largest[direction] = Math.max(this.largest[direction], frame.size);
     if (frame.name === 'transfer' && direction === 'in') this.#assemble(frame);

@@ -47,9 +47,7 @@ export class Coordinator {
     this.inner.attach();
   }
 
-  get remoteAttach() {
-    return this.client.trace.last('in', 'attach', (f) => f.fields.name === this.inner.name).fields;
-  }
+  get remoteAttach() { return this.inner.attachFrame.fields; }
 
   /** Declares a transaction; resolves with its id. */
   async declare() {
@@ -72,7 +70,8 @@ export class Coordinator {
   }
 
   /** Sends a command; resolves with the settled state of the answer. */
-  command(body) {
+  async command(body) {
+    await this.client.written();
     const delivery = this.inner.send(b.section(b.Section.Value, body), undefined, 0);
     return this.client.wait('the coordinator\'s answer', (resolve, reject) => {
       const settled = ({ delivery: d }) => { if (d === delivery) resolve(plain(d.remote_state.described ? d.remote_state.described() : d.remote_state)); };
