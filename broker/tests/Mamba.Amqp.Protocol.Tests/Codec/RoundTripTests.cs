@@ -82,7 +82,7 @@ public sealed class RoundTripTests
         ReadOnlySpan<byte> likely = [0xc0, 0xc1, 0xd0, 0xd1, 0xe0, 0xf0, 0x00, 0x45];
         bytes[0] = random.Next(4) == 0 ? bytes[0] : likely[random.Next(likely.Length)];
         AssertHarmless(bytes);
-    }), 20_000);
+    }), 10_000);
 
     [Test]
     public void RandomFrameBodiesAreReadOrRefused() => Check(Prop.ForAll(Gen.Choose(0, int.MaxValue).ToArbitrary(), seed =>
@@ -96,11 +96,11 @@ public sealed class RoundTripTests
         bytes[3] = 0xc0;
         bytes[4] = (byte)Math.Min(255, bytes.Length - 5);
         var sasl = bytes[2] >= 0x40;
-        Assert.That(Refuses(() =>
+        Assert.That(() => Refuses(() =>
         {
             var reader = new AmqpReader(bytes);
             _ = sasl ? PerformativeCodec.ReadSasl(ref reader) : PerformativeCodec.Read(ref reader);
-        }), Is.True.Or.False);
+        }), Throws.Nothing);
         Assert.That(Refuses(() => MessageScanner.Scan(bytes)), Is.True, "a performative is no message");
     }), 10_000);
 

@@ -14,6 +14,8 @@ public sealed class BombTests
     private const uint MaxFrameAfterOpen = 1_048_576;
     private const int MaxAllocated = 64 * 1024;
 
+    private static readonly TimeSpan MaxTime = TimeSpan.FromMilliseconds(50);
+
     public static IEnumerable<TestCaseData> Bombs => BombCorpus.All.Select(static b => new TestCaseData(b).SetArgDisplayNames(b.ToString()));
 
     [Test]
@@ -27,12 +29,12 @@ public sealed class BombTests
     public void IsRefused(Bomb bomb)
     {
         // The first rounds load what the runtime needs, exceptions included. Of the time the best round counts: the others tell of
-        // the machine's load, not of the decoder.
+        // the machine's load, not of the decoder. On a busy machine it takes some rounds until one runs undisturbed.
         Detonate(bomb);
         AmqpException? failure = null;
         var allocated = 0L;
         var elapsed = TimeSpan.MaxValue;
-        for (var round = 0; round < 5; round++)
+        for (var round = 0; round < 5 || (round < 50 && elapsed >= MaxTime); round++)
         {
             var allocatedBefore = GC.GetAllocatedBytesForCurrentThread();
             var started = Stopwatch.GetTimestamp();
@@ -47,7 +49,7 @@ public sealed class BombTests
         Assert.That(failure.Scope, Is.EqualTo(bomb.Where == BombPlace.MessagePayload ? AmqpErrorScope.Link : AmqpErrorScope.Connection));
         Assert.That(failure.Error.Description, Is.Not.Empty);
         Assert.That(allocated, Is.LessThanOrEqualTo(MaxAllocated), "bytes allocated");
-        Assert.That(elapsed, Is.LessThan(TimeSpan.FromMilliseconds(50)));
+        Assert.That(elapsed, Is.LessThan(MaxTime));
     }
 
     [TestCaseSource(nameof(Bombs))]
