@@ -1,3 +1,1 @@
-using Mamba.Broker.Host.Commands;
-
-return await CommandLine.RunAsync(args);
+return 0;

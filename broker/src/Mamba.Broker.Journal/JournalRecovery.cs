@@ -48,9 +48,7 @@ internal sealed class JournalRecovery
         var recovery = new JournalRecovery(options, files, replay);
         try
         {
-            var recovered = recovery.Run();
-            recovery._scanner.Dispose();
-            return recovered;
+            return recovery.Run();
         }
         catch
         {

@@ -93,19 +93,14 @@ internal sealed class SegmentFactory(IJournalFiles files, JournalOptions options
 
     public void Dispose()
     {
-        if (_spare is null)
+        lock (_gate)
         {
-            return;
-        }
-
-        _spare.Dispose();
-        try
-        {
-            files.Delete(SparePath);
-        }
-        catch (IOException exception)
-        {
-            options.OnTrouble?.Invoke(new JournalException($"The spare segment {SparePath} could not be deleted; the next start will do it.", exception));
+            if (_spare is not null)
+            {
+                _spare.Dispose();
+                _spare = null;
+                files.Delete(SparePath);
+            }
         }
     }
 

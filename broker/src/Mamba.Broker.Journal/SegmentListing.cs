@@ -40,8 +40,7 @@ internal sealed class SegmentListing(IJournalFiles files, string directory)
 
         if (Found.Count > 0)
         {
-            using var scanner = new SegmentScanner(JournalId);
-            ComputeExpected(scanner);
+            ComputeExpected(new SegmentScanner(JournalId));
         }
     }
 
@@ -106,9 +105,9 @@ internal sealed class SegmentListing(IJournalFiles files, string directory)
             return;
         }
 
-        using var scanner = new SegmentScanner(journalId: 0);
-        scanner.Open(Found[^1].File, Found[^1].Number);
-        if (scanner.FindLastWritten(SegmentHeader.Size) == SegmentHeader.Size)
+        var window = new SegmentScanner(journalId: 0);
+        window.Open(Found[^1].File, Found[^1].Number);
+        if (window.FindLastWritten(SegmentHeader.Size) == SegmentHeader.Size)
         {
             CutShort = Found[^1];
             Found.RemoveAt(Found.Count - 1);

@@ -16,7 +16,7 @@ internal enum ScanStep
 }
 
 /// <summary>Walks over the records of one segment after another. Changes nothing and decides nothing.</summary>
-internal sealed class SegmentScanner(ulong journalId) : IDisposable
+internal sealed class SegmentScanner(ulong journalId)
 {
     private readonly SegmentWindow _window = new();
     private int _segment;
@@ -40,8 +40,6 @@ internal sealed class SegmentScanner(ulong journalId) : IDisposable
         _segment = segment;
         ContinueAt(SegmentHeader.Size);
     }
-
-    public void Dispose() => _window.Dispose();
 
     public void ContinueAt(long offset) => _next = offset;
 

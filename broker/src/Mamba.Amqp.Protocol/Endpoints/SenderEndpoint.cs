@@ -195,7 +195,7 @@ public sealed class SenderEndpoint : LinkEndpoint
 
     private protected override void OnLocalAttach()
     {
-        if (_hasEarlyFlow && IsAttached)
+        if (_hasEarlyFlow)
         {
             _hasEarlyFlow = false;
             Announce();

@@ -105,7 +105,14 @@ public sealed partial class SessionEndpoint
             var link = _remoteHandles[handle] ?? throw EndpointErrors.UnattachedHandle(handle, "Flow");
             if (!link.IsDetachSent)
             {
-                OnLinkFlow(link, in flow);
+                try
+                {
+                    link.OnFlow(in flow);
+                }
+                catch (AmqpException failure) when (failure.Scope == AmqpErrorScope.Link)
+                {
+                    link.Fail(failure.Error);
+                }
             }
         }
         else if (flow.Echo && IsOpen)
@@ -150,18 +157,20 @@ public sealed partial class SessionEndpoint
     internal void OnDispositionFrame(in Disposition disposition) => OnDisposition(in disposition);
 
     /// <summary>Gives our handle for a link: the peer's own number where it fits, because some clients expect that.</summary>
-    internal bool TryAssignHandle(LinkEndpoint link, out uint handle)
+    internal uint AssignHandle(LinkEndpoint link)
     {
         var max = Math.Min(RemoteBegin?.HandleMax ?? uint.MaxValue, Engine.Settings.HandleMax);
-        handle = link.RemoteHandle;
+        var handle = link.RemoteHandle;
         var mirrored = !link.IsLocallyInitiated && handle <= max && _localHandles[handle] is null;
         if (!mirrored && !_localHandles.TryFindFree(max, out handle))
         {
-            return false;
+            throw link.IsLocallyInitiated
+                ? new InvalidOperationException($"All {(long)max + 1} handles of the session are in use; close a link or use another session.")
+                : EndpointErrors.Session(ErrorCondition.ResourceLimitExceeded, $"All {(long)max + 1} handles of the session are in use.");
         }
 
         _localHandles.Set(handle, link);
-        return true;
+        return handle;
     }
 
     /// <summary>Forgets a link that is detached on both sides.</summary>
@@ -187,18 +196,6 @@ public sealed partial class SessionEndpoint
         for (uint handle = 0; _remoteHandles.TryNext(ref handle, out var link);)
         {
             link.OnRemoteDetach();
-        }
-    }
-
-    private static void OnLinkFlow(LinkEndpoint link, in Flow flow)
-    {
-        try
-        {
-            link.OnFlow(in flow);
-        }
-        catch (AmqpException failure) when (failure.Scope == AmqpErrorScope.Link)
-        {
-            link.Fail(failure.Error);
         }
     }
 

@@ -12,6 +12,7 @@ namespace Mamba.Broker.Engine;
 public sealed class StoredMessage
 {
     private byte[] _buffer = [];
+    private BodyBudget? _budget;
     private int _references;
 
     internal StoredMessage()
@@ -113,8 +114,19 @@ public sealed class StoredMessage
         return copy;
     }
 
+    /// <summary>Charges the message to the budget until it is recycled; once.</summary>
+    internal void ChargeTo(BodyBudget budget)
+    {
+        if (Interlocked.CompareExchange(ref _budget, budget, null) is null)
+        {
+            budget.Charge(Footprint);
+        }
+    }
+
     private void Recycle()
     {
+        _budget?.Discharge(Footprint);
+        _budget = null;
         var buffer = _buffer;
         _buffer = [];
         Length = 0;

@@ -46,7 +46,7 @@ public interface ISubscription
     /// <summary>
     /// Takes messages that are available: at most <paramref name="into"/>.Length, and at most a fair share when several consumers wait.
     /// For each the caller holds a reference on <see cref="AcquiredMessage.Message"/> when that is not null.
-    /// A filtered subscription may look at a bounded number of messages per call and return 0 while signalling itself again.
+    /// One caller at a time. A filtered subscription may look at a bounded number of messages per call and return 0 while signalling itself again.
     /// </summary>
     /// <returns>Number of messages written to <paramref name="into"/>.</returns>
     int Acquire(Span<AcquiredMessage> into);
@@ -114,14 +114,6 @@ public struct AcquiredMessage
 
     internal ulong MessageId;
     internal MessageLocation Location;
-}
-
-/// <summary>Where an enqueue operation lies in the journal: record address, and the operation's offset and length in the payload.</summary>
-internal readonly record struct MessageLocation(long Address, int Offset, int Length)
-{
-    public static readonly MessageLocation None = new(-1, 0, 0);
-
-    public bool IsStored => Address >= 0;
 }
 
 /// <summary>Terminal outcomes (AMQP 1.0 §3.4).</summary>

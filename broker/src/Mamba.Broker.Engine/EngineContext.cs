@@ -1,0 +1,65 @@
+using System.Collections.Concurrent;
+
+namespace Mamba.Broker.Engine;
+
+/// <summary>What every queue of one engine shares. Thread-safe.</summary>
+internal sealed class EngineContext
+{
+    private long _lastMessageId;
+    private long _lastQueueId;
+
+    public EngineContext(EngineOptions options, IMessageAnnotator annotator, TimeProvider time, IEngineEvents events)
+    {
+        Options = options;
+        Annotator = annotator;
+        Time = time;
+        Events = events;
+        Budget = new BodyBudget(options.BodyMemoryBytes);
+        Deadlines = new DeadlineTimer(this);
+    }
+
+    public EngineOptions Options { get; }
+
+    public IMessageAnnotator Annotator { get; }
+
+    public TimeProvider Time { get; }
+
+    public IEngineEvents Events { get; }
+
+    public BodyBudget Budget { get; }
+
+    public DeadlineTimer Deadlines { get; }
+
+    public SegmentLedger Ledger { get; } = new();
+
+    /// <summary>Every queue there is, by id: plain ones, subscriptions' and temporary ones.</summary>
+    public ConcurrentDictionary<uint, QueueHost> Hosts { get; } = new();
+
+    public EngineJournal Journal { get; private set; } = null!;
+
+    public BodyReader Bodies { get; private set; } = null!;
+
+    public DeadLetterRouter Router { get; set; } = null!;
+
+    public AnnotationMerger Merger { get; set; } = null!;
+
+    /// <summary>Unix milliseconds.</summary>
+    public long Now => Time.GetUtcNow().ToUnixTimeMilliseconds();
+
+    public ulong LastMessageId => (ulong)Interlocked.Read(ref _lastMessageId);
+
+    public uint LastQueueId => (uint)Interlocked.Read(ref _lastQueueId);
+
+    /// <summary>Takes <paramref name="count"/> message ids in a row; returns the first. Ids rise and are never reused while a trace of them is left.</summary>
+    public ulong TakeMessageIds(int count) => (ulong)(Interlocked.Add(ref _lastMessageId, count) - count + 1);
+
+    public uint TakeQueueId() => checked((uint)Interlocked.Increment(ref _lastQueueId));
+
+    public void Start(EngineJournal journal, ulong lastMessageId, uint lastQueueId)
+    {
+        Journal = journal;
+        Bodies = new BodyReader(journal.Inner);
+        _lastMessageId = (long)lastMessageId;
+        _lastQueueId = lastQueueId;
+    }
+}

@@ -1,0 +1,318 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using Mamba.Broker.Journal;
+
+namespace Mamba.Broker.Engine;
+
+/// <content>Nodes by address, and their definitions in the journal.</content>
+public sealed partial class MessageEngine
+{
+    private readonly ConcurrentDictionary<string, IRoutingNode> _nodes = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<SubscriptionKey, SubscriptionNode> _subscriptions = new();
+    private readonly Dictionary<uint, NodeDefinition> _nodeDefinitions = [];
+    private readonly Dictionary<uint, SubscriptionDefinition> _subscriptionDefinitions = [];
+    private readonly Dictionary<object, List<IRoutingNode>> _temporaryByOwner = new(ReferenceEqualityComparer.Instance);
+    private readonly Lock _temporaryGate = new();
+
+    /// <summary>One change of definitions at a time, its journal write included, so that journal order is definition order.</summary>
+    private readonly SemaphoreSlim _definitionGate = new(1, 1);
+
+    public partial IMessageNode? Find(string address) => _nodes.GetValueOrDefault(address);
+
+    public partial async Task<IMessageNode> GetOrCreateAsync(string address, NodeKind kind, NodeOptions? options)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(address);
+        if (_nodes.TryGetValue(address, out var found))
+        {
+            return RequireKind(found, kind);
+        }
+
+        await _definitionGate.WaitAsync();
+        try
+        {
+            if (_nodes.TryGetValue(address, out found))
+            {
+                return RequireKind(found, kind);
+            }
+
+            return await CreateAsync(new NodeDefinition(_context.TakeQueueId(), kind, address, options?.IsDeadLetter ?? false, options));
+        }
+        finally
+        {
+            _definitionGate.Release();
+        }
+    }
+
+    public partial Task<IMessageNode> CreateTemporaryAsync(NodeKind kind, LifetimePolicy policy, object owner)
+    {
+        ArgumentNullException.ThrowIfNull(owner);
+        var address = "temp-" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
+        var template = _context.Options.OptionsFor(address);
+        var options = template with
+        {
+            Durable = false,
+            ExpiryAddress = string.Empty,
+            DeadLetterAddress = template.DeadLetterAddress.Replace("{address}", "temporary", StringComparison.Ordinal),
+        };
+        var node = MakeNode(new NodeDefinition(_context.TakeQueueId(), kind, address, false, options), new TemporaryLifetime(policy, owner));
+        lock (_temporaryGate)
+        {
+            if (!_temporaryByOwner.TryGetValue(owner, out var owned))
+            {
+                _temporaryByOwner[owner] = owned = [];
+            }
+
+            owned.Add(node);
+        }
+
+        _nodes[address] = node;
+        _context.Events.NodeCreated(address, kind);
+        return Task.FromResult<IMessageNode>(node);
+    }
+
+    public partial void CloseOwner(object owner)
+    {
+        ArgumentNullException.ThrowIfNull(owner);
+        List<IRoutingNode>? owned;
+        lock (_temporaryGate)
+        {
+            _temporaryByOwner.Remove(owner, out owned);
+        }
+
+        foreach (var node in owned ?? [])
+        {
+            LifetimeOf(node)!.CloseOwner();
+            CheckLifetime(node);
+        }
+    }
+
+    public partial async Task<bool> DeleteAsync(string address)
+    {
+        await _definitionGate.WaitAsync();
+        try
+        {
+            if (!_nodes.TryRemove(address, out var node))
+            {
+                return false;
+            }
+
+            var subscriptions = MarkDeleted(node);
+            await ForgetAsync(IdOf(node), subscriptions);
+            EndNode(node, subscriptions);
+            return true;
+        }
+        finally
+        {
+            _definitionGate.Release();
+        }
+    }
+
+    public partial Task<long> PurgeAsync(string address)
+    {
+        if (!_nodes.TryGetValue(address, out var node))
+        {
+            throw new EngineException(EngineError.NotFound, $"There is no queue or topic '{address}'.");
+        }
+
+        return Task.Run(() =>
+        {
+            var purged = 0L;
+            foreach (var host in HostsOf(node))
+            {
+                purged += host.Purge();
+            }
+
+            return purged;
+        });
+    }
+
+    public partial IReadOnlyList<NodeStatus> Describe()
+    {
+        var list = new List<NodeStatus>();
+        foreach (var (_, node) in _nodes)
+        {
+            list.Add(node.Describe());
+        }
+
+        foreach (var (_, subscription) in _subscriptions)
+        {
+            list.Add(subscription.Describe());
+        }
+
+        return list;
+    }
+
+    private static IMessageNode RequireKind(IRoutingNode node, NodeKind kind) => node.Kind == kind
+        ? node
+        : throw new EngineException(EngineError.Mismatch, $"'{node.Address}' is a {node.Kind}, not a {kind}.");
+
+    private static uint IdOf(IRoutingNode node) => node is QueueNode queue ? queue.Host.Id : ((TopicNode)node).Id;
+
+    private static TemporaryLifetime? LifetimeOf(IRoutingNode node) => node is QueueNode queue ? queue.Lifetime : ((TopicNode)node).Lifetime;
+
+    private static void CheckLifetime(IRoutingNode node)
+    {
+        if (node is QueueNode queue)
+        {
+            queue.CheckLifetime();
+        }
+        else
+        {
+            ((TopicNode)node).CheckLifetime();
+        }
+    }
+
+    private static IEnumerable<QueueHost> HostsOf(IRoutingNode node)
+    {
+        if (node is QueueNode queue)
+        {
+            yield return queue.Host;
+            yield break;
+        }
+
+        foreach (var subscription in ((TopicNode)node).Subscriptions)
+        {
+            yield return subscription.Host;
+        }
+    }
+
+    private static SubscriptionNode[] MarkDeleted(IRoutingNode node)
+    {
+        if (node is TopicNode topic)
+        {
+            return topic.MarkDeleted();
+        }
+
+        ((QueueNode)node).MarkDeleted();
+        return [];
+    }
+
+    /// <summary>Makes a node, journaling its definition first when it is durable. The definition gate is held.</summary>
+    private async Task<IMessageNode> CreateAsync(NodeDefinition definition)
+    {
+        var options = OptionsOf(definition);
+        if (options.Durable)
+        {
+            await AppendDefinitionAsync(batch => DefinitionOperation.Write(batch, definition));
+            _nodeDefinitions[definition.Id] = definition;
+        }
+
+        var node = MakeNode(definition, lifetime: null);
+        _nodes[definition.Address] = node;
+        _context.Events.NodeCreated(definition.Address, definition.Kind);
+        return node;
+    }
+
+    private NodeOptions OptionsOf(NodeDefinition definition)
+    {
+        var options = definition.Options ?? _context.Options.OptionsFor(definition.Address);
+        return definition.IsDeadLetter ? options with { IsDeadLetter = true, MaxMessages = 0, MaxBytes = 0 } : options;
+    }
+
+    private IRoutingNode MakeNode(NodeDefinition definition, TemporaryLifetime? lifetime)
+    {
+        var options = OptionsOf(definition);
+        if (definition.Kind == NodeKind.Topic)
+        {
+            return new TopicNode(_context, definition.Id, definition.Address, options, lifetime, EndTemporary);
+        }
+
+        var host = new QueueHost(_context, definition.Id, new QueueNaming(definition.Address, definition.Address, null), options);
+        _context.Hosts[definition.Id] = host;
+        return new QueueNode(host, lifetime, EndTemporary);
+    }
+
+    /// <summary>Journals that a node and its durable subscriptions are gone. The definition gate is held.</summary>
+    private async Task ForgetAsync(uint id, SubscriptionNode[] subscriptions)
+    {
+        var ids = new List<uint>();
+        if (_nodeDefinitions.Remove(id))
+        {
+            ids.Add(id);
+        }
+
+        foreach (var subscription in subscriptions)
+        {
+            if (_subscriptionDefinitions.Remove(subscription.Host.Id))
+            {
+                ids.Add(subscription.Host.Id);
+            }
+        }
+
+        if (ids.Count > 0)
+        {
+            await AppendDefinitionAsync(batch =>
+            {
+                foreach (var gone in ids)
+                {
+                    DefinitionOperation.WriteDelete(batch, gone);
+                }
+            });
+        }
+    }
+
+    private void EndTemporary(IRoutingNode node)
+    {
+        if (!_nodes.TryRemove(node.Address, out _))
+        {
+            return;
+        }
+
+        lock (_temporaryGate)
+        {
+            if (_temporaryByOwner.TryGetValue(node.Owner!, out var owned))
+            {
+                owned.Remove(node);
+            }
+        }
+
+        EndNode(node, MarkDeleted(node));
+    }
+
+    private void EndNode(IRoutingNode node, SubscriptionNode[] subscriptions)
+    {
+        var discarded = node is QueueNode queue ? queue.Host.Delete() : 0;
+        foreach (var subscription in subscriptions)
+        {
+            _subscriptions.TryRemove(new KeyValuePair<SubscriptionKey, SubscriptionNode>(subscription.Key, subscription));
+            discarded += subscription.DeleteQueue();
+        }
+
+        _context.Events.NodeDeleted(node.Address, discarded);
+    }
+
+    private async Task AppendDefinitionAsync(Action<JournalBatch> write)
+    {
+        var batch = _context.Journal.RentBatch();
+        batch.BeginRecord();
+        write(batch);
+        batch.EndRecord();
+        var completion = new AppendTask(batch);
+        _context.Journal.Append(batch, sync: true, completion);
+        await completion.Task;
+    }
+
+    private async ValueTask<QueueHost?> ResolveDeadLetterQueueAsync(string address)
+    {
+        if (_nodes.TryGetValue(address, out var found))
+        {
+            return (found as QueueNode)?.Host;
+        }
+
+        await _definitionGate.WaitAsync();
+        try
+        {
+            if (!_nodes.TryGetValue(address, out found))
+            {
+                await CreateAsync(new NodeDefinition(_context.TakeQueueId(), NodeKind.Queue, address, IsDeadLetter: true, null));
+                found = _nodes.GetValueOrDefault(address);
+            }
+
+            return (found as QueueNode)?.Host;
+        }
+        finally
+        {
+            _definitionGate.Release();
+        }
+    }
+}

@@ -1,0 +1,108 @@
+namespace Mamba.Broker.Engine;
+
+/// <content>Named topic subscriptions.</content>
+public sealed partial class MessageEngine
+{
+    public partial ISubscriptionNode? FindSubscription(SubscriptionKey key) => _subscriptions.GetValueOrDefault(key);
+
+    public partial async Task<ISubscriptionNode> CreateOrFindSubscriptionAsync(SubscriptionKey key, string topic, SubscriptionOptions options)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(key.Name, nameof(key));
+        ArgumentNullException.ThrowIfNull(options);
+        await _definitionGate.WaitAsync();
+        try
+        {
+            if (!_nodes.TryGetValue(topic, out var node))
+            {
+                throw new EngineException(EngineError.NotFound, $"There is no topic '{topic}'.");
+            }
+
+            if (node is not TopicNode topicNode)
+            {
+                throw new EngineException(EngineError.NotAllowed, $"'{topic}' is a queue; only topics have subscriptions.");
+            }
+
+            if (_subscriptions.TryGetValue(key, out var found))
+            {
+                if (found.IsSame(topic, options))
+                {
+                    return found;
+                }
+
+                await RemoveSubscriptionAsync(found);
+            }
+
+            return await AddSubscriptionAsync(key, topicNode, options);
+        }
+        finally
+        {
+            _definitionGate.Release();
+        }
+    }
+
+    public partial async Task<bool> DeleteSubscriptionAsync(SubscriptionKey key)
+    {
+        await _definitionGate.WaitAsync();
+        try
+        {
+            if (!_subscriptions.TryGetValue(key, out var found))
+            {
+                return false;
+            }
+
+            await RemoveSubscriptionAsync(found);
+            return true;
+        }
+        finally
+        {
+            _definitionGate.Release();
+        }
+    }
+
+    private async Task<SubscriptionNode> AddSubscriptionAsync(SubscriptionKey key, TopicNode topic, SubscriptionOptions options)
+    {
+        var id = _context.TakeQueueId();
+        if (key.Durable && topic.Options.Durable)
+        {
+            var definition = new SubscriptionDefinition(
+                id, topic.Address, key.ClientId, key.Name, options.Shared, options.NoLocalOrigin, options.FilterDefinition.ToArray());
+            await AppendDefinitionAsync(batch => DefinitionOperation.Write(batch, definition));
+            _subscriptionDefinitions[id] = definition;
+        }
+
+        return LinkSubscription(key, topic, options, id);
+    }
+
+    private SubscriptionNode LinkSubscription(SubscriptionKey key, TopicNode topic, SubscriptionOptions options, uint id)
+    {
+        var node = new SubscriptionNode(_context, topic, key, options, id, topic.NodeOptionsFor(key.Durable), EndVolatile);
+        topic.Link(node);
+        _subscriptions[key] = node;
+        return node;
+    }
+
+    /// <summary>Deletes a subscription nobody is attached to. The definition gate is held.</summary>
+    private async Task RemoveSubscriptionAsync(SubscriptionNode subscription)
+    {
+        if (subscription.ConsumerCount > 0)
+        {
+            throw new EngineException(EngineError.ResourceLocked, $"Subscription '{subscription.Key.Name}' has {subscription.ConsumerCount} active consumers.");
+        }
+
+        _subscriptions.TryRemove(subscription.Key, out _);
+        if (_subscriptionDefinitions.Remove(subscription.Host.Id))
+        {
+            var id = subscription.Host.Id;
+            await AppendDefinitionAsync(batch => DefinitionOperation.WriteDelete(batch, id));
+        }
+
+        subscription.Topic.Unlink(subscription);
+    }
+
+    /// <summary>The last consumer of a volatile subscription closed.</summary>
+    private void EndVolatile(SubscriptionNode subscription)
+    {
+        _subscriptions.TryRemove(new KeyValuePair<SubscriptionKey, SubscriptionNode>(subscription.Key, subscription));
+        subscription.Topic.Unlink(subscription);
+    }
+}

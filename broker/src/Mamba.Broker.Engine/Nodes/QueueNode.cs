@@ -1,0 +1,80 @@
+namespace Mamba.Broker.Engine;
+
+/// <summary>A queue with an address. Thread-safe.</summary>
+internal sealed class QueueNode : IRoutingNode, IQueueOwner
+{
+    private readonly Action<IRoutingNode> _delete;
+    private int _producers;
+    private int _deleted;
+
+    public QueueNode(QueueHost host, TemporaryLifetime? lifetime, Action<IRoutingNode> delete)
+    {
+        Host = host;
+        Lifetime = lifetime;
+        _delete = delete;
+        host.Owner = lifetime is null ? null : this;
+    }
+
+    public QueueHost Host { get; }
+
+    public TemporaryLifetime? Lifetime { get; }
+
+    public string Address => Host.Naming.Address;
+
+    public NodeKind Kind => NodeKind.Queue;
+
+    public NodeOptions Options => Host.Options;
+
+    public bool IsTemporary => Lifetime is not null;
+
+    public object? Owner => Lifetime?.Owner;
+
+    public bool IsDeleted => Volatile.Read(ref _deleted) == 1;
+
+    public ISubscription Subscribe(SubscribeOptions options, ISubscriber subscriber)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(subscriber);
+        return Host.Subscribe(options, subscriber);
+    }
+
+    public void AddProducer() => Interlocked.Increment(ref _producers);
+
+    public void RemoveProducer()
+    {
+        Interlocked.Decrement(ref _producers);
+        CheckLifetime();
+    }
+
+    public NodeStatus Describe() => Host.Describe(Address, Kind, IsTemporary, Volatile.Read(ref _producers));
+
+    public PublishOutcome Route(StoredMessage message, RouteList targets)
+    {
+        if (IsDeleted)
+        {
+            return PublishOutcome.NotFound;
+        }
+
+        return targets.TryAdd(Host, message.Length, targets.Count) ? PublishOutcome.Accepted : PublishOutcome.RejectedFull;
+    }
+
+    public void MarkDeleted() => Volatile.Write(ref _deleted, 1);
+
+    public void OnQueueEmpty() => CheckLifetime();
+
+    public void OnConsumerDetached(int left) => CheckLifetime();
+
+    public void CheckLifetime()
+    {
+        if (Lifetime is null)
+        {
+            return;
+        }
+
+        var status = Describe();
+        if (Lifetime.IsOver(status.Consumers + status.Producers, status.Depth))
+        {
+            _delete(this);
+        }
+    }
+}

@@ -1,0 +1,53 @@
+namespace Mamba.Broker.Engine;
+
+/// <summary>What this engine's nodes can do beyond <see cref="IMessageNode"/>: say which queues a message goes to.</summary>
+internal interface IRoutingNode : IMessageNode
+{
+    /// <summary>
+    /// Adds the queues a message goes to and reserves room on each. On any outcome but Accepted nothing is added or reserved.
+    /// </summary>
+    PublishOutcome Route(StoredMessage message, RouteList targets);
+}
+
+/// <summary>The queues that the messages of one batch go to, in the order of the messages. Not thread-safe; reused.</summary>
+internal sealed class RouteList
+{
+    private QueueHost[] _hosts = new QueueHost[16];
+
+    public int Count { get; private set; }
+
+    public QueueHost this[int index] => _hosts[index];
+
+    /// <summary>Adds a queue when it has room; otherwise takes back what was added from <paramref name="first"/> on.</summary>
+    public bool TryAdd(QueueHost host, long bytes, int first)
+    {
+        if (!host.TryReserve(bytes))
+        {
+            TakeBack(first, bytes);
+            return false;
+        }
+
+        if (Count == _hosts.Length)
+        {
+            Array.Resize(ref _hosts, Count * 2);
+        }
+
+        _hosts[Count++] = host;
+        return true;
+    }
+
+    /// <summary>Gives up the room reserved from <paramref name="first"/> on.</summary>
+    public void TakeBack(int first, long bytes)
+    {
+        while (Count > first)
+        {
+            _hosts[--Count].Unreserve(1, bytes);
+        }
+    }
+
+    public void Clear()
+    {
+        Array.Clear(_hosts, 0, Count);
+        Count = 0;
+    }
+}

@@ -1,0 +1,187 @@
+using System.Buffers.Binary;
+using System.Text;
+using Mamba.Broker.Journal;
+
+namespace Mamba.Broker.Engine;
+
+/// <summary>A durable queue or topic as the journal knows it. Options are null when they come from the settings.</summary>
+internal sealed record NodeDefinition(uint Id, NodeKind Kind, string Address, bool IsDeadLetter, NodeOptions? Options);
+
+/// <summary>A durable subscription as the journal knows it.</summary>
+internal sealed record SubscriptionDefinition(
+    uint Id, string Topic, string? ClientId, string Name, bool Shared, string? NoLocalOrigin, ReadOnlyMemory<byte> Filter);
+
+/// <summary>
+/// Definition operations. Strings are UTF-8 with a 32-bit length, -1 for null; little-endian.
+/// <code>
+///   define node          | 4 | id u32 | kind u8 | dead letter u8 | address | has options u8 | options |
+///     options            | durable u8 | max messages i64 | max bytes i64 | max deliveries i32 | max acquires i32 |
+///                        | dead-letter address | expiry address |
+///   define subscription  | 5 | id u32 | shared u8 | topic | client id | name | no-local origin | filter |
+///   delete               | 6 | id u32 |
+///   snapshot             | 7 | last message id u64 | last queue id u32 |, followed in the same record by all definitions
+/// </code>
+/// A snapshot replaces all definitions before it. Messages on queues that are not defined in the end do not exist.
+/// </summary>
+internal static class DefinitionOperation
+{
+    public const int DeleteSize = 5;
+    public const int SnapshotSize = 13;
+
+    public static void Write(JournalBatch batch, NodeDefinition node)
+    {
+        WriteByte(batch, (byte)OperationKind.DefineNode);
+        WriteUInt32(batch, node.Id);
+        WriteByte(batch, (byte)node.Kind);
+        WriteByte(batch, node.IsDeadLetter ? (byte)1 : (byte)0);
+        WriteString(batch, node.Address);
+        WriteByte(batch, node.Options is null ? (byte)0 : (byte)1);
+        if (node.Options is { } options)
+        {
+            WriteByte(batch, options.Durable ? (byte)1 : (byte)0);
+            WriteInt64(batch, options.MaxMessages);
+            WriteInt64(batch, options.MaxBytes);
+            WriteUInt32(batch, (uint)options.MaxDeliveries);
+            WriteUInt32(batch, (uint)options.MaxAcquires);
+            WriteString(batch, options.DeadLetterAddress);
+            WriteString(batch, options.ExpiryAddress);
+        }
+    }
+
+    public static void Write(JournalBatch batch, SubscriptionDefinition subscription)
+    {
+        WriteByte(batch, (byte)OperationKind.DefineSubscription);
+        WriteUInt32(batch, subscription.Id);
+        WriteByte(batch, subscription.Shared ? (byte)1 : (byte)0);
+        WriteString(batch, subscription.Topic);
+        WriteString(batch, subscription.ClientId);
+        WriteString(batch, subscription.Name);
+        WriteString(batch, subscription.NoLocalOrigin);
+        WriteBytes(batch, subscription.Filter.Span);
+    }
+
+    public static void WriteDelete(JournalBatch batch, uint id)
+    {
+        WriteByte(batch, (byte)OperationKind.Delete);
+        WriteUInt32(batch, id);
+    }
+
+    public static void WriteSnapshot(JournalBatch batch, ulong lastMessageId, uint lastQueueId)
+    {
+        WriteByte(batch, (byte)OperationKind.Snapshot);
+        WriteInt64(batch, (long)lastMessageId);
+        WriteUInt32(batch, lastQueueId);
+    }
+
+    /// <summary>Reads a node definition behind its operation byte and moves the span on.</summary>
+    public static NodeDefinition ReadNode(ref ReadOnlySpan<byte> span)
+    {
+        var id = ReadUInt32(ref span);
+        var kind = (NodeKind)ReadByte(ref span);
+        var deadLetter = ReadByte(ref span) != 0;
+        var address = ReadString(ref span) ?? string.Empty;
+        NodeOptions? options = null;
+        if (ReadByte(ref span) != 0)
+        {
+            options = new NodeOptions
+            {
+                Durable = ReadByte(ref span) != 0,
+                MaxMessages = ReadInt64(ref span),
+                MaxBytes = ReadInt64(ref span),
+                MaxDeliveries = (int)ReadUInt32(ref span),
+                MaxAcquires = (int)ReadUInt32(ref span),
+                DeadLetterAddress = ReadString(ref span) ?? string.Empty,
+                ExpiryAddress = ReadString(ref span),
+                IsDeadLetter = deadLetter,
+            };
+        }
+
+        return new NodeDefinition(id, kind, address, deadLetter, options);
+    }
+
+    /// <summary>Reads a subscription definition behind its operation byte and moves the span on.</summary>
+    public static SubscriptionDefinition ReadSubscription(ref ReadOnlySpan<byte> span)
+    {
+        var id = ReadUInt32(ref span);
+        var shared = ReadByte(ref span) != 0;
+        return new SubscriptionDefinition(
+            id, ReadString(ref span) ?? string.Empty, ReadString(ref span), ReadString(ref span) ?? string.Empty, shared, ReadString(ref span), ReadBytes(ref span));
+    }
+
+    public static uint ReadUInt32(ref ReadOnlySpan<byte> span)
+    {
+        var value = BinaryPrimitives.ReadUInt32LittleEndian(span);
+        span = span[4..];
+        return value;
+    }
+
+    public static long ReadInt64(ref ReadOnlySpan<byte> span)
+    {
+        var value = BinaryPrimitives.ReadInt64LittleEndian(span);
+        span = span[8..];
+        return value;
+    }
+
+    private static byte ReadByte(ref ReadOnlySpan<byte> span)
+    {
+        var value = span[0];
+        span = span[1..];
+        return value;
+    }
+
+    private static string? ReadString(ref ReadOnlySpan<byte> span)
+    {
+        var length = (int)ReadUInt32(ref span);
+        if (length < 0)
+        {
+            return null;
+        }
+
+        var value = Encoding.UTF8.GetString(span[..length]);
+        span = span[length..];
+        return value;
+    }
+
+    private static byte[] ReadBytes(ref ReadOnlySpan<byte> span)
+    {
+        var length = (int)ReadUInt32(ref span);
+        var value = span[..length].ToArray();
+        span = span[length..];
+        return value;
+    }
+
+    private static void WriteByte(JournalBatch batch, byte value)
+    {
+        batch.GetSpan(1)[0] = value;
+        batch.Advance(1);
+    }
+
+    private static void WriteUInt32(JournalBatch batch, uint value)
+    {
+        BinaryPrimitives.WriteUInt32LittleEndian(batch.GetSpan(4), value);
+        batch.Advance(4);
+    }
+
+    private static void WriteInt64(JournalBatch batch, long value)
+    {
+        BinaryPrimitives.WriteInt64LittleEndian(batch.GetSpan(8), value);
+        batch.Advance(8);
+    }
+
+    private static void WriteString(JournalBatch batch, string? value)
+    {
+        if (value is null)
+        {
+            WriteUInt32(batch, uint.MaxValue);
+            return;
+        }
+
+        WriteBytes(batch, Encoding.UTF8.GetBytes(value));
+    }
+
+    private static void WriteBytes(JournalBatch batch, ReadOnlySpan<byte> value)
+    {
+        WriteUInt32(batch, (uint)value.Length);
+        batch.Write(value);
+    }
+}

@@ -1,0 +1,149 @@
+using System.Buffers.Binary;
+using Mamba.Broker.Journal;
+
+namespace Mamba.Broker.Engine;
+
+/// <summary>
+/// Takes in the journal's records at start: definitions, and per queue the messages, removals and counts, to be matched by
+/// message id afterwards. Single-threaded.
+/// </summary>
+internal sealed class Recovery : IJournalReplay
+{
+    private readonly Dictionary<uint, RecoveredQueue> _queues = [];
+    private RecoveredQueue? _last;
+
+    public Dictionary<uint, NodeDefinition> Nodes { get; } = [];
+
+    public Dictionary<uint, SubscriptionDefinition> Subscriptions { get; } = [];
+
+    public ulong LastMessageId { get; private set; }
+
+    public uint LastQueueId { get; private set; }
+
+    public void OnRecord(RecordAddress address, ReadOnlySpan<byte> payload)
+    {
+        var rest = payload;
+        while (!rest.IsEmpty)
+        {
+            var offset = payload.Length - rest.Length;
+            switch ((OperationKind)rest[0])
+            {
+                case OperationKind.Enqueue:
+                    OnEnqueue(address, offset, ref rest);
+                    break;
+                case OperationKind.Remove:
+                    OnRemove(address, ref rest);
+                    break;
+                case OperationKind.Count:
+                    OnCount(address, ref rest);
+                    break;
+                case OperationKind.Turn:
+                    rest = rest[ListOperation.TurnSize..];
+                    break;
+                default:
+                    OnDefinition(address, ref rest);
+                    break;
+            }
+        }
+    }
+
+    /// <summary>Puts the messages on a queue; the number of them.</summary>
+    public long Restore(QueueHost host, SegmentLedger ledger, long now)
+    {
+        if (!_queues.Remove(host.Id, out var queue))
+        {
+            return 0;
+        }
+
+        return queue.Restore(host, ledger, now);
+    }
+
+    private void OnEnqueue(RecordAddress address, int offset, ref ReadOnlySpan<byte> rest)
+    {
+        var operation = EnqueueOperation.ReadHeader(rest);
+        var ids = rest.Slice(EnqueueOperation.HeaderSize + operation.BodyLength, operation.QueueCount * EnqueueOperation.QueueIdSize);
+        LastMessageId = Math.Max(LastMessageId, operation.MessageId);
+        rest = rest[operation.Length..];
+        for (; !ids.IsEmpty; ids = ids[EnqueueOperation.QueueIdSize..])
+        {
+            QueueOf(BinaryPrimitives.ReadUInt32LittleEndian(ids)).Add(operation, address, offset);
+        }
+    }
+
+    private void OnRemove(RecordAddress address, ref ReadOnlySpan<byte> rest)
+    {
+        var count = BinaryPrimitives.ReadInt32LittleEndian(rest[4..]);
+        rest = rest[ListOperation.HeaderSize..];
+        for (; count > 0; count--)
+        {
+            var messageId = BinaryPrimitives.ReadUInt64LittleEndian(rest);
+            LastMessageId = Math.Max(LastMessageId, messageId);
+            QueueOf(BinaryPrimitives.ReadUInt32LittleEndian(rest[8..])).Remove(messageId, address.Segment);
+            rest = rest[ListOperation.RemoveItemSize..];
+        }
+    }
+
+    private void OnCount(RecordAddress address, ref ReadOnlySpan<byte> rest)
+    {
+        var count = BinaryPrimitives.ReadInt32LittleEndian(rest[4..]);
+        rest = rest[ListOperation.HeaderSize..];
+        for (; count > 0; count--)
+        {
+            var messageId = BinaryPrimitives.ReadUInt64LittleEndian(rest);
+            LastMessageId = Math.Max(LastMessageId, messageId);
+            QueueOf(BinaryPrimitives.ReadUInt32LittleEndian(rest[8..])).Count(messageId, address.Segment, BinaryPrimitives.ReadUInt16LittleEndian(rest[12..]));
+            rest = rest[ListOperation.CountItemSize..];
+        }
+    }
+
+    private void OnDefinition(RecordAddress address, ref ReadOnlySpan<byte> rest)
+    {
+        var kind = (OperationKind)rest[0];
+        rest = rest[1..];
+        switch (kind)
+        {
+            case OperationKind.DefineNode:
+                var node = DefinitionOperation.ReadNode(ref rest);
+                Nodes[node.Id] = node;
+                LastQueueId = Math.Max(LastQueueId, node.Id);
+                break;
+            case OperationKind.DefineSubscription:
+                var subscription = DefinitionOperation.ReadSubscription(ref rest);
+                Subscriptions[subscription.Id] = subscription;
+                LastQueueId = Math.Max(LastQueueId, subscription.Id);
+                break;
+            case OperationKind.Delete:
+                var id = DefinitionOperation.ReadUInt32(ref rest);
+                Nodes.Remove(id);
+                Subscriptions.Remove(id);
+                LastQueueId = Math.Max(LastQueueId, id);
+                break;
+            case OperationKind.Snapshot:
+                Nodes.Clear();
+                Subscriptions.Clear();
+                LastMessageId = Math.Max(LastMessageId, (ulong)DefinitionOperation.ReadInt64(ref rest));
+                LastQueueId = Math.Max(LastQueueId, DefinitionOperation.ReadUInt32(ref rest));
+                break;
+            default:
+                throw new EngineException(
+                    EngineError.Damaged,
+                    $"The record at segment {address.Segment}, offset {address.Offset} holds operation {(byte)kind}, which this version does not know. "
+                    + "It was written by a newer version: start that one.");
+        }
+    }
+
+    private RecoveredQueue QueueOf(uint id)
+    {
+        if (_last?.Id == id)
+        {
+            return _last;
+        }
+
+        if (!_queues.TryGetValue(id, out var queue))
+        {
+            _queues[id] = queue = new RecoveredQueue(id);
+        }
+
+        return _last = queue;
+    }
+}

@@ -1,0 +1,120 @@
+using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
+using Mamba.Broker.Journal;
+
+namespace Mamba.Broker.Engine;
+
+/// <summary>Journals the end and the delivery-counts of messages of one queue: one record for a whole batch. Pooled.</summary>
+internal sealed class RemovalCompletion : EngineCompletion
+{
+    private static readonly ConcurrentQueue<RemovalCompletion> Idle = new();
+
+    private readonly List<MessageLocation> _removed = [];
+    private readonly List<int> _mentioned = [];
+    private QueueHost? _host;
+    private JournalBatch? _batch;
+    private SettleTicket? _ticket;
+
+    /// <summary>Appends what the effects say; with a ticket the append is synced and the ticket told.</summary>
+    public static void Append(QueueHost host, QueueEffects effects, SettleTicket? ticket)
+    {
+        var completion = Idle.TryDequeue(out var idle) ? idle : new RemovalCompletion();
+        var batch = host.Context.Journal.RentBatch();
+        completion._host = host;
+        completion._batch = batch;
+        completion._ticket = ticket;
+        batch.BeginRecord();
+        completion.WriteRemoves(batch, host.Id, effects.Removed);
+        completion.WriteCounts(batch, host.Id, effects.Counted);
+        batch.EndRecord();
+        host.Context.Journal.Append(batch, ticket is not null, completion);
+    }
+
+    protected override void Written()
+    {
+        var segment = _batch!.AddressOf(0).Segment;
+        var ledger = _host!.Context.Ledger;
+        foreach (var location in _removed)
+        {
+            ledger.DependOn(segment, location.Address.Segment);
+            ledger.Drop(location);
+        }
+
+        foreach (var mentioned in _mentioned)
+        {
+            ledger.DependOn(segment, mentioned);
+        }
+
+        Finish(failed: false);
+    }
+
+    protected override void Failed(JournalException cause)
+    {
+        // The messages stay live in the ledger: their segments must not go while the journal still says they exist.
+        _host!.Context.Journal.Report(cause);
+        Finish(failed: true);
+    }
+
+    private void WriteRemoves(JournalBatch batch, uint queue, List<RemovedMessage> removed)
+    {
+        var persistent = 0;
+        foreach (var message in removed)
+        {
+            persistent += message.Persistent ? 1 : 0;
+            if (message.Location.IsStored)
+            {
+                _removed.Add(message.Location);
+            }
+        }
+
+        if (persistent == 0)
+        {
+            return;
+        }
+
+        var items = ListOperation.Begin(batch, OperationKind.Remove, persistent, ListOperation.RemoveItemSize);
+        var at = 0;
+        foreach (ref readonly var message in CollectionsMarshal.AsSpan(removed))
+        {
+            if (message.Persistent)
+            {
+                ListOperation.WriteRemove(items[at..], message.MessageId, queue);
+                at += ListOperation.RemoveItemSize;
+            }
+        }
+
+        batch.Advance(ListOperation.HeaderSize + at);
+    }
+
+    private void WriteCounts(JournalBatch batch, uint queue, List<CountedMessage> counted)
+    {
+        if (counted.Count == 0)
+        {
+            return;
+        }
+
+        var items = ListOperation.Begin(batch, OperationKind.Count, counted.Count, ListOperation.CountItemSize);
+        var at = 0;
+        foreach (ref readonly var message in CollectionsMarshal.AsSpan(counted))
+        {
+            ListOperation.WriteCount(items[at..], message.MessageId, queue, message.DeliveryCount);
+            at += ListOperation.CountItemSize;
+            _mentioned.Add(message.Location.Address.Segment);
+        }
+
+        batch.Advance(ListOperation.HeaderSize + at);
+    }
+
+    private void Finish(bool failed)
+    {
+        var ticket = _ticket;
+        _batch!.Dispose();
+        _batch = null;
+        _host = null;
+        _ticket = null;
+        _removed.Clear();
+        _mentioned.Clear();
+        Idle.Enqueue(this);
+        ticket?.PartDone(failed);
+    }
+}

@@ -1,0 +1,667 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+
+namespace Mamba.Broker.Engine;
+
+/// <summary>What a settlement set in motion.</summary>
+internal enum SettleStep : byte
+{
+    /// <summary>The token is not held by this consumer.</summary>
+    Unknown,
+
+    /// <summary>In force; nothing to wait for.</summary>
+    Done,
+
+    /// <summary>In force; its removal is in the effects and goes to the journal.</summary>
+    Removing,
+
+    /// <summary>A move is in the effects.</summary>
+    Moving,
+
+    /// <summary>A merge of annotations is in the effects.</summary>
+    Merging,
+}
+
+/// <summary>
+/// One queue as a pure state machine: commands change it and fill <see cref="QueueEffects"/>, which the caller carries out once
+/// the queue's lock is released. No clock, no I/O, no lock, no callback, so the same commands always give the same result.
+/// </summary>
+internal sealed class QueueCore(NodeOptions options)
+{
+    private readonly QueueIndex _index = new();
+    private readonly ConsumerSet _consumers = new();
+    private readonly DeliveryPolicy _policy = new(options);
+    private ScheduleHeap? _schedule;
+    private ExclusionTable? _exclusions;
+    private long _version;
+    private long _earliestExpiry = long.MaxValue;
+
+    public QueueIndex Index => _index;
+
+    public ConsumerSet Consumers => _consumers;
+
+    public DeliveryPolicy Policy => _policy;
+
+    public QueueCounters Counters { get; } = new();
+
+    public bool IsDeleted { get; private set; }
+
+    /// <summary>Unix milliseconds at which something is to be done: a message falls due or expires.</summary>
+    public long NextDeadline => Math.Min(_earliestExpiry, _schedule?.NextDue ?? long.MaxValue);
+
+    /// <summary>Adds a message. Call <see cref="Wake"/> after the last of a batch.</summary>
+    public long Enqueue(in NewEntry item, bool keepBody, bool delivered, long now, QueueEffects effects)
+    {
+        var message = item.Message;
+        var due = message.DeliverAt <= now;
+        var entry = new QueueEntry
+        {
+            MessageId = item.MessageId,
+            Address = item.Location.Address,
+            OperationOffset = item.Location.Offset,
+            BodyLength = message.Length,
+            ExpiresAt = message.ExpiresAt,
+            Message = keepBody ? message : null,
+            DeliveryCount = item.DeliveryCount,
+            State = due ? EntryState.Available : EntryState.Scheduled,
+            Flags = FlagsOf(message, item.Persistent, delivered),
+        };
+        var token = _index.Append(message.Priority, entry);
+        Track(token, entry, due ? 0 : message.DeliverAt);
+        Counters.Enqueued++;
+        if (!keepBody)
+        {
+            effects.Releases.Add(message);
+        }
+
+        return token;
+    }
+
+    /// <summary>Puts back a message recovery found; its body is on disk.</summary>
+    public void Restore(byte priority, in QueueEntry entry, long deliverAt, long now)
+    {
+        var due = deliverAt <= now;
+        var restored = entry;
+        restored.State = due ? EntryState.Available : EntryState.Scheduled;
+        var token = _index.Append(priority, restored);
+        Track(token, restored, due ? 0 : deliverAt);
+    }
+
+    /// <summary>Wakes consumers for what is available.</summary>
+    public void Wake(QueueEffects effects) => _consumers.Wake(_index.Available, _version, effects.Signals);
+
+    /// <summary>Adds a consumer; it counts as waiting.</summary>
+    public void AddConsumer(QueueConsumer consumer, QueueEffects effects)
+    {
+        if (!consumer.IsBrowser && (_consumers.HasExclusive || (consumer.IsExclusive && _consumers.TakingCount > 0)))
+        {
+            throw new EngineException(EngineError.ResourceLocked, "The queue has an exclusive consumer, or consumers in the way of one.");
+        }
+
+        consumer.Wait = ConsumerWait.Armed;
+        consumer.SeenVersion = -1;
+        _consumers.Add(consumer);
+        Wake(effects);
+    }
+
+    /// <summary>Hands available messages to a consumer that neither filters nor browses.</summary>
+    public int Acquire(QueueConsumer consumer, Span<AcquiredMessage> into, long now, QueueEffects effects)
+    {
+        if (!consumer.IsAttached)
+        {
+            return 0;
+        }
+
+        if (into.IsEmpty)
+        {
+            consumer.Wait = ConsumerWait.Idle;
+            Wake(effects);
+            return 0;
+        }
+
+        var share = _consumers.ShareOf(consumer, _index.Available, _version);
+        var limit = (int)Math.Min(into.Length, share);
+        var taken = 0;
+        for (var level = QueueIndex.Levels - 1; level >= 0 && taken < limit; level--)
+        {
+            taken += AcquireFromLevel(level, consumer, into[taken..limit], now, effects);
+        }
+
+        // Short of its share: nothing is left that it may have, so only something new is worth waking it for.
+        var exhausted = taken < limit || (share >= _index.Available + taken && _index.Available == 0);
+        consumer.Wait = taken == into.Length ? ConsumerWait.Idle : ConsumerWait.Armed;
+        consumer.SeenVersion = exhausted ? _version : -1;
+        Wake(effects);
+        return taken;
+    }
+
+    /// <summary>Takes given messages for a filtering consumer; those no longer available are passed over.</summary>
+    public int AcquireThese(QueueConsumer consumer, ReadOnlySpan<AcquiredMessage> candidates, Span<AcquiredMessage> into, QueueEffects effects)
+    {
+        var taken = 0;
+        foreach (ref readonly var candidate in candidates)
+        {
+            ref var entry = ref _index.Find(candidate.Token);
+            if (!consumer.IsAttached || Unsafe.IsNullRef(ref entry) || entry.State != EntryState.Available || entry.MessageId != candidate.MessageId)
+            {
+                continue;
+            }
+
+            Take(candidate.Token, ref entry, consumer, out into[taken++]);
+        }
+
+        Wake(effects);
+        return taken;
+    }
+
+    /// <summary>Applies an outcome to a message the consumer holds.</summary>
+    public SettleStep Settle(QueueConsumer consumer, in Settlement settlement, long now, QueueEffects effects)
+    {
+        ref var entry = ref _index.Find(settlement.Token);
+        if (Unsafe.IsNullRef(ref entry) || entry.State != EntryState.Acquired || entry.Owner != consumer.Slot || !consumer.IsAttached)
+        {
+            return SettleStep.Unknown;
+        }
+
+        consumer.Held--;
+        return Decide(settlement, ref entry, consumer, now, effects);
+    }
+
+    /// <summary>Hands a message the consumer holds to a transaction.</summary>
+    public bool Enlist(QueueConsumer consumer, long token)
+    {
+        ref var entry = ref _index.Find(token);
+        if (Unsafe.IsNullRef(ref entry) || entry.State != EntryState.Acquired || entry.Owner != consumer.Slot || !consumer.IsAttached)
+        {
+            return false;
+        }
+
+        consumer.Held--;
+        _index.SetState(token, ref entry, EntryState.Enlisted);
+        return true;
+    }
+
+    /// <summary>What a transaction needs to know of a message it holds, with a reference on the body.</summary>
+    public bool TryDescribeEnlisted(long token, out MessageMove enlisted, out bool canMove)
+    {
+        ref var entry = ref _index.Find(token);
+        canMove = false;
+        enlisted = default;
+        if (Unsafe.IsNullRef(ref entry) || entry.State != EntryState.Enlisted)
+        {
+            return false;
+        }
+
+        canMove = _policy.CanDeadLetter(entry);
+        enlisted = MoveOf(token, entry, DeadLetterReason.Rejected, null, null);
+        return true;
+    }
+
+    /// <summary>A transaction was committed: the message is gone, and the journal knows.</summary>
+    public void RemoveEnlisted(long token, bool deadLettered, QueueEffects effects)
+    {
+        ref var entry = ref _index.Find(token);
+        if (Unsafe.IsNullRef(ref entry) || entry.State != EntryState.Enlisted)
+        {
+            return;
+        }
+
+        Counters.DeadLettered += deadLettered ? 1 : 0;
+        Counters.Dequeued += deadLettered ? 0 : 1;
+        Remove(token, ref entry, effects);
+    }
+
+    /// <summary>A transaction applies an outcome that keeps the message.</summary>
+    public SettleStep SettleEnlisted(in Settlement settlement, QueueConsumer consumer, long now, QueueEffects effects)
+    {
+        ref var entry = ref _index.Find(settlement.Token);
+        return Unsafe.IsNullRef(ref entry) || entry.State != EntryState.Enlisted
+            ? SettleStep.Unknown
+            : Decide(settlement, ref entry, consumer, now, effects);
+    }
+
+    /// <summary>A transaction was rolled back and the consumer may settle again.</summary>
+    public bool ReturnEnlisted(long token, QueueConsumer consumer)
+    {
+        ref var entry = ref _index.Find(token);
+        if (!consumer.IsAttached || Unsafe.IsNullRef(ref entry) || entry.State != EntryState.Enlisted)
+        {
+            return false;
+        }
+
+        entry.Owner = consumer.Slot;
+        consumer.Held++;
+        _index.SetState(token, ref entry, EntryState.Acquired);
+        return true;
+    }
+
+    /// <summary>Detaches a consumer; what it holds returns to its place.</summary>
+    public void CloseConsumer(QueueConsumer consumer, bool failed, long now, QueueEffects effects)
+    {
+        for (var level = QueueIndex.Levels - 1; level >= 0 && consumer.Held > 0; level--)
+        {
+            GiveBack(level, consumer, failed, now, effects);
+        }
+
+        Debug.Assert(consumer.Held == 0, "A consumer held messages that are not on the queue.");
+        _consumers.Remove(consumer);
+        consumer.IsAttached = false;
+        _exclusions?.Forget(consumer);
+        Wake(effects);
+    }
+
+    /// <summary>Makes due messages available and hands expired ones over to be moved, at most <paramref name="max"/>.</summary>
+    /// <returns>True when there is more to do now.</returns>
+    public bool Tick(long now, int max, QueueEffects effects)
+    {
+        var left = max;
+        while (left > 0 && _schedule is not null && _schedule.TryTakeDue(now, out var token))
+        {
+            ref var entry = ref _index.Find(token);
+            if (!Unsafe.IsNullRef(ref entry) && entry.State == EntryState.Scheduled)
+            {
+                MakeAvailable(token, ref entry);
+                left--;
+            }
+        }
+
+        if (_earliestExpiry <= now)
+        {
+            _earliestExpiry = QueueScan.Expire(this, now, ref left, effects);
+        }
+
+        Wake(effects);
+        return left <= 0;
+    }
+
+    /// <summary>Hands an available or scheduled entry over to be moved because it expired.</summary>
+    internal void Expire(long token, ref QueueEntry entry, QueueEffects effects) =>
+        StartMove(token, ref entry, DeadLetterReason.Expired, null, null, effects);
+
+    /// <summary>A move is done: the message left this queue.</summary>
+    public void CompleteMove(long token, ulong messageId, DeadLetterReason reason, QueueEffects effects)
+    {
+        ref var entry = ref FindMoving(token, messageId);
+        if (Unsafe.IsNullRef(ref entry))
+        {
+            return;
+        }
+
+        Counters.Expired += reason == DeadLetterReason.Expired ? 1 : 0;
+        Counters.DeadLettered += reason == DeadLetterReason.Expired ? 0 : 1;
+        Remove(token, ref entry, effects);
+    }
+
+    /// <summary>A move failed: the message is available again, and if it expired it is moved at <paramref name="retryAt"/> at the earliest.</summary>
+    public void AbortMove(long token, ulong messageId, long retryAt, QueueEffects effects)
+    {
+        ref var entry = ref FindMoving(token, messageId);
+        if (Unsafe.IsNullRef(ref entry))
+        {
+            return;
+        }
+
+        var earliest = _earliestExpiry;
+        MakeAvailable(token, ref entry);
+        _earliestExpiry = Math.Min(earliest, retryAt);
+        Wake(effects);
+    }
+
+    /// <summary>A merge is done or was given up: the message is available again, with its new body when there is one.</summary>
+    /// <returns>False when the message is no longer here.</returns>
+    public bool CompleteMerge(long token, ulong messageId, StoredMessage? message, MessageLocation location, bool keepBody, QueueEffects effects)
+    {
+        ref var entry = ref FindMoving(token, messageId);
+        if (Unsafe.IsNullRef(ref entry))
+        {
+            if (message is not null)
+            {
+                effects.Releases.Add(message);
+            }
+
+            return false;
+        }
+
+        if (message is not null)
+        {
+            Rewrite(token, ref entry, message, location, keepBody, effects);
+        }
+
+        MakeAvailable(token, ref entry);
+        Wake(effects);
+        return true;
+    }
+
+    /// <summary>Where the message is now, if it is still here: after its segment was rewritten.</summary>
+    public bool TryLocate(long token, ulong messageId, out MessageLocation location, out StoredMessage? message)
+    {
+        ref var entry = ref _index.Find(token);
+        if (Unsafe.IsNullRef(ref entry) || entry.MessageId != messageId)
+        {
+            location = default;
+            message = null;
+            return false;
+        }
+
+        location = entry.Location;
+        message = entry.Message;
+        message?.AddReference();
+        return true;
+    }
+
+    /// <summary>The journal copied the message elsewhere: the entry points there from now on, unless something happened to it.</summary>
+    public RelocateResult Relocate(long token, ulong messageId, MessageLocation from, MessageLocation to, out ushort deliveryCount)
+    {
+        ref var entry = ref _index.Find(token);
+        deliveryCount = 0;
+        if (Unsafe.IsNullRef(ref entry) || entry.MessageId != messageId)
+        {
+            return RelocateResult.Gone;
+        }
+
+        if (entry.State == EntryState.Moving || entry.Location != from)
+        {
+            return entry.State == EntryState.Moving ? RelocateResult.Busy : RelocateResult.Rewritten;
+        }
+
+        entry.Address = to.Address;
+        entry.OperationOffset = to.Offset;
+        deliveryCount = entry.DeliveryCount;
+        _index.NoteMoved(token, to.Address.Segment);
+        return RelocateResult.Moved;
+    }
+
+    /// <summary>Removes up to <paramref name="max"/> messages nobody holds; returns how many.</summary>
+    public int Purge(int max, QueueEffects effects)
+    {
+        var purged = QueueScan.Purge(this, max, effects);
+        Counters.Purged += purged;
+        return purged;
+    }
+
+    /// <summary>Takes a live entry off the queue and lists it in the effects.</summary>
+    internal void Remove(long token, ref QueueEntry entry, QueueEffects effects)
+    {
+        effects.Removed.Add(new RemovedMessage(entry.MessageId, entry.Location, entry.IsPersistent, token));
+        effects.FreedMessages++;
+        effects.FreedBytes += entry.BodyLength;
+        if ((entry.Flags & EntryFlags.Excluded) != EntryFlags.None)
+        {
+            _exclusions!.Forget(token);
+        }
+
+        if (_index.Remove(token, ref entry) is { } message)
+        {
+            effects.Releases.Add(message);
+        }
+
+        effects.BecameEmpty |= _index.Count == 0;
+    }
+
+    /// <summary>The queue is no more: consumers are detached and listed, messages released.</summary>
+    public long Delete(List<QueueConsumer> detached, QueueEffects effects)
+    {
+        IsDeleted = true;
+        var discarded = _index.Count;
+        while (_consumers.Count > 0)
+        {
+            var consumer = _consumers[0];
+            consumer.IsAttached = false;
+            _consumers.Remove(consumer);
+            detached.Add(consumer);
+        }
+
+        QueueScan.RemoveAll(this, effects);
+        _index.Clear();
+        _schedule = null;
+        _earliestExpiry = long.MaxValue;
+        return discarded;
+    }
+
+    internal bool IsExcluded(long token, in QueueEntry entry, QueueConsumer consumer) =>
+        (entry.Flags & EntryFlags.Excluded) != EntryFlags.None && _exclusions!.Contains(token, consumer);
+
+    internal long Version => _version;
+
+    private static EntryFlags FlagsOf(StoredMessage message, bool persistent, bool delivered) =>
+        (persistent ? EntryFlags.Persistent : EntryFlags.None)
+        | (message.Durable ? EntryFlags.Durable : EntryFlags.None)
+        | (message.DeadLettered ? EntryFlags.DeadLettered : EntryFlags.None)
+        | (delivered ? EntryFlags.Delivered : EntryFlags.None);
+
+    private static MessageMove MoveOf(long token, in QueueEntry entry, DeadLetterReason reason, string? condition, string? description)
+    {
+        entry.Message?.AddReference();
+        return new MessageMove(token, entry.MessageId, entry.Location, entry.Message, entry.IsPersistent, entry.DeliveryCount, reason, condition, description);
+    }
+
+    private void Track(long token, in QueueEntry entry, long deliverAt)
+    {
+        if (_policy.Expires(entry))
+        {
+            _earliestExpiry = Math.Min(_earliestExpiry, entry.ExpiresAt);
+        }
+
+        if (entry.State == EntryState.Scheduled)
+        {
+            (_schedule ??= new ScheduleHeap()).Add(token, deliverAt);
+        }
+        else
+        {
+            _version++;
+        }
+    }
+
+    private int AcquireFromLevel(int level, QueueConsumer consumer, Span<AcquiredMessage> into, long now, QueueEffects effects)
+    {
+        if (_index.Level(level) is not { Available: > 0 } log)
+        {
+            return 0;
+        }
+
+        var taken = 0;
+        var skipped = false;
+        var sequence = log.Cursor;
+        while (taken < into.Length && log.TryFindAvailable(ref sequence))
+        {
+            var token = QueueIndex.TokenOf(level, sequence);
+            ref var entry = ref log.Find(sequence);
+            if (_policy.IsExpired(entry, now))
+            {
+                Expire(token, ref entry, effects);
+            }
+            else if (IsExcluded(token, entry, consumer))
+            {
+                if (!skipped)
+                {
+                    log.AdvanceCursor(sequence);
+                    skipped = true;
+                }
+            }
+            else
+            {
+                Take(token, ref entry, consumer, out into[taken++]);
+            }
+
+            sequence++;
+        }
+
+        if (!skipped)
+        {
+            log.AdvanceCursor(sequence);
+        }
+
+        return taken;
+    }
+
+    private void Take(long token, ref QueueEntry entry, QueueConsumer consumer, out AcquiredMessage acquired)
+    {
+        QueueScan.Describe(token, entry, out acquired);
+        entry.Flags |= EntryFlags.Delivered;
+        entry.Owner = consumer.Slot;
+        entry.AcquireCount += (ushort)(entry.AcquireCount == ushort.MaxValue ? 0 : 1);
+        consumer.Held++;
+        _index.SetState(token, ref entry, EntryState.Acquired);
+    }
+
+    /// <summary>The outcome table; AMQP 1.0 §3.4.</summary>
+    private SettleStep Decide(in Settlement outcome, ref QueueEntry entry, QueueConsumer consumer, long now, QueueEffects effects)
+    {
+        switch (outcome.Outcome)
+        {
+            case OutcomeKind.Accepted:
+                Counters.Dequeued++;
+                var persistent = entry.IsPersistent;
+                Remove(outcome.Token, ref entry, effects);
+                return persistent ? SettleStep.Removing : SettleStep.Done;
+            case OutcomeKind.Rejected when _policy.CanDeadLetter(entry):
+                StartMove(outcome.Token, ref entry, DeadLetterReason.Rejected, outcome.ErrorCondition, outcome.ErrorDescription, effects);
+                return SettleStep.Moving;
+            case OutcomeKind.Rejected:
+                CountFailure(ref entry, effects);
+                break;
+            case OutcomeKind.Modified:
+                return Modify(outcome, ref entry, consumer, now, effects);
+            default:
+                break;
+        }
+
+        return GiveBack(outcome.Token, ref entry, effects);
+    }
+
+    private SettleStep Modify(in Settlement outcome, ref QueueEntry entry, QueueConsumer consumer, long now, QueueEffects effects)
+    {
+        if (outcome.DeliveryFailed)
+        {
+            CountFailure(ref entry, effects);
+            if (outcome.UndeliverableHere && (_policy.IsExpired(entry, now) || _policy.CanDeadLetter(entry)))
+            {
+                var reason = _policy.IsExpired(entry, now) ? DeadLetterReason.Expired : DeadLetterReason.Undeliverable;
+                StartMove(outcome.Token, ref entry, reason, null, null, effects);
+                return SettleStep.Moving;
+            }
+        }
+
+        if (outcome.UndeliverableHere)
+        {
+            entry.Flags |= EntryFlags.Excluded;
+            (_exclusions ??= new ExclusionTable()).Add(outcome.Token, consumer);
+        }
+
+        if (outcome.MessageAnnotations.IsEmpty || (outcome.DeliveryFailed && _policy.DeliveriesExhausted(entry)))
+        {
+            return GiveBack(outcome.Token, ref entry, effects);
+        }
+
+        entry.Message?.AddReference();
+        effects.Merges.Add(new MessageMerge(
+            outcome.Token, entry.MessageId, entry.Location, entry.Message, entry.IsPersistent, entry.DeliveryCount, outcome.MessageAnnotations));
+        _index.SetState(outcome.Token, ref entry, EntryState.Moving);
+        return SettleStep.Merging;
+    }
+
+    /// <summary>Back in line, unless the message has had its chances.</summary>
+    private SettleStep GiveBack(long token, ref QueueEntry entry, QueueEffects effects)
+    {
+        if (_policy.DeliveriesExhausted(entry) || _policy.AcquiresExhausted(entry))
+        {
+            var reason = _policy.DeliveriesExhausted(entry) ? DeadLetterReason.MaxDeliveries : DeadLetterReason.MaxAcquires;
+            StartMove(token, ref entry, reason, null, null, effects);
+            return SettleStep.Moving;
+        }
+
+        Counters.Redelivered++;
+        MakeAvailable(token, ref entry);
+        return SettleStep.Done;
+    }
+
+    private void GiveBack(int level, QueueConsumer consumer, bool failed, long now, QueueEffects effects)
+    {
+        var log = _index.Level(level);
+        var sequence = log?.Head ?? 0;
+        while (consumer.Held > 0 && log?.NextLiveChunk(ref sequence) is { } chunk)
+        {
+            var end = Math.Min(EntryLog.NextChunk(sequence), log.Tail);
+            for (; chunk.Acquired > 0 && sequence < end; sequence++)
+            {
+                ref var entry = ref chunk.Entries[sequence & EntryChunk.Mask];
+                if (entry.State == EntryState.Acquired && entry.Owner == consumer.Slot)
+                {
+                    consumer.Held--;
+                    var outcome = new Settlement(QueueIndex.TokenOf(level, sequence), failed ? OutcomeKind.Modified : OutcomeKind.Released, failed);
+                    Decide(outcome, ref entry, consumer, now, effects);
+                }
+            }
+
+            sequence = end;
+        }
+    }
+
+    private void MakeAvailable(long token, ref QueueEntry entry)
+    {
+        _version++;
+        _index.SetState(token, ref entry, EntryState.Available);
+        if (_policy.Expires(entry))
+        {
+            NoteExpiry(token, entry.ExpiresAt);
+        }
+
+        for (var i = 0; _consumers.HasScanners && i < _consumers.Count; i++)
+        {
+            _consumers[i].LowerScan(token);
+        }
+    }
+
+    private void NoteExpiry(long token, long expiresAt)
+    {
+        _earliestExpiry = Math.Min(_earliestExpiry, expiresAt);
+        _index.Level(QueueIndex.LevelOf(token))!.NoteExpiry(QueueIndex.SequenceOf(token), expiresAt);
+    }
+
+    private void CountFailure(ref QueueEntry entry, QueueEffects effects)
+    {
+        entry.DeliveryCount += (ushort)(entry.DeliveryCount == ushort.MaxValue ? 0 : 1);
+        if (entry.IsPersistent)
+        {
+            effects.Counted.Add(new CountedMessage(entry.MessageId, entry.Location, entry.DeliveryCount));
+        }
+    }
+
+    private void StartMove(long token, ref QueueEntry entry, DeadLetterReason reason, string? condition, string? description, QueueEffects effects)
+    {
+        effects.Moves.Add(MoveOf(token, entry, reason, condition, description));
+        _index.SetState(token, ref entry, EntryState.Moving);
+    }
+
+    private ref QueueEntry FindMoving(long token, ulong messageId)
+    {
+        ref var entry = ref _index.Find(token);
+        if (!Unsafe.IsNullRef(ref entry) && (entry.State != EntryState.Moving || entry.MessageId != messageId))
+        {
+            return ref Unsafe.NullRef<QueueEntry>();
+        }
+
+        return ref entry;
+    }
+
+    private void Rewrite(long token, ref QueueEntry entry, StoredMessage message, MessageLocation location, bool keepBody, QueueEffects effects)
+    {
+        effects.FreedBytes += entry.BodyLength - message.Length;
+        if (_index.ReplaceMessage(ref entry, keepBody ? message : null, message.Length) is { } old)
+        {
+            effects.Releases.Add(old);
+        }
+
+        if (!keepBody)
+        {
+            effects.Releases.Add(message);
+        }
+
+        entry.Address = location.Address;
+        entry.OperationOffset = location.Offset;
+        if (location.IsStored)
+        {
+            _index.NoteMoved(token, location.Address.Segment);
+        }
+    }
+}

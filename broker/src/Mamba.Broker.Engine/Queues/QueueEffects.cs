@@ -1,0 +1,84 @@
+using System.Collections.Concurrent;
+
+namespace Mamba.Broker.Engine;
+
+/// <summary>The end of a message on a queue.</summary>
+internal readonly record struct RemovedMessage(ulong MessageId, MessageLocation Location, bool Persistent, long Token);
+
+/// <summary>A delivery-count to journal.</summary>
+internal readonly record struct CountedMessage(ulong MessageId, MessageLocation Location, ushort DeliveryCount);
+
+/// <summary>A message to move to a dead-letter or expiry address. Its entry stays, in state Moving, until the move is done.</summary>
+internal readonly record struct MessageMove(
+    long Token,
+    ulong MessageId,
+    MessageLocation Location,
+    StoredMessage? Message,
+    bool Persistent,
+    ushort DeliveryCount,
+    DeadLetterReason Reason,
+    string? ErrorCondition,
+    string? ErrorDescription);
+
+/// <summary>A message whose annotations are to be merged. Its entry stays, in state Moving, until that is done.</summary>
+internal readonly record struct MessageMerge(
+    long Token,
+    ulong MessageId,
+    MessageLocation Location,
+    StoredMessage? Message,
+    bool Persistent,
+    ushort DeliveryCount,
+    ReadOnlyMemory<byte> Annotations);
+
+/// <summary>
+/// What a queue's state machine wants done once its lock is released. Messages in moves and merges carry a reference. Pooled.
+/// </summary>
+internal sealed class QueueEffects
+{
+    private const int KeepCapacity = 8192;
+
+    private static readonly ConcurrentQueue<QueueEffects> Idle = new();
+
+    /// <summary>Consumers to wake.</summary>
+    public List<QueueConsumer> Signals { get; } = [];
+
+    /// <summary>References to give back.</summary>
+    public List<StoredMessage> Releases { get; } = [];
+
+    public List<RemovedMessage> Removed { get; } = [];
+
+    public List<CountedMessage> Counted { get; } = [];
+
+    public List<MessageMove> Moves { get; } = [];
+
+    public List<MessageMerge> Merges { get; } = [];
+
+    /// <summary>The queue became empty.</summary>
+    public bool BecameEmpty { get; set; }
+
+    /// <summary>Room given back to the queue's limits.</summary>
+    public int FreedMessages { get; set; }
+
+    public long FreedBytes { get; set; }
+
+    public static QueueEffects Rent() => Idle.TryDequeue(out var effects) ? effects : new QueueEffects();
+
+    public void Return()
+    {
+        Signals.Clear();
+        Releases.Clear();
+        Counted.Clear();
+        Moves.Clear();
+        Merges.Clear();
+        BecameEmpty = false;
+        FreedMessages = 0;
+        FreedBytes = 0;
+        if (Removed.Capacity > KeepCapacity)
+        {
+            return;
+        }
+
+        Removed.Clear();
+        Idle.Enqueue(this);
+    }
+}

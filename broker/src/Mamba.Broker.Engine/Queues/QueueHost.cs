@@ -1,0 +1,548 @@
+using System.Buffers;
+using Mamba.Broker.Journal;
+
+namespace Mamba.Broker.Engine;
+
+/// <summary>Told what the owner of a queue has to react to; called with no lock held.</summary>
+internal interface IQueueOwner
+{
+    /// <summary>The last message went.</summary>
+    void OnQueueEmpty();
+
+    /// <summary>A consumer detached; <paramref name="left"/> are still there.</summary>
+    void OnConsumerDetached(int left);
+}
+
+/// <summary>
+/// Runs one <see cref="QueueCore"/>: takes its lock for a batch of commands, releases it, then carries out the effects. The
+/// lock is a leaf: nothing else is locked, called back or awaited while it is held. Thread-safe.
+/// </summary>
+internal sealed class QueueHost(EngineContext context, uint id, QueueNaming naming, NodeOptions options)
+{
+    private const int TickBatch = 1024;
+    private const int PurgeBatch = 4096;
+
+    private readonly Lock _gate = new();
+    private readonly QueueCore _core = new(options);
+    private readonly bool _limited = options.MaxMessages > 0 || options.MaxBytes > 0;
+    private long _nextDeadline = long.MaxValue;
+    private long _admittedMessages;
+    private long _admittedBytes;
+    private long _refused;
+    private int _inFlight;
+    private MoveWorkList? _moveWork;
+
+    public EngineContext Context => context;
+
+    public uint Id => id;
+
+    public NodeOptions Options => options;
+
+    public QueueNaming Naming => naming;
+
+    /// <summary>The queue's name for reports: address, or topic and subscription.</summary>
+    public string Name => naming.Queue;
+
+    /// <summary>True when durable messages on it go to the journal.</summary>
+    public bool Durable => options.Durable;
+
+    public IQueueOwner? Owner { get; set; }
+
+    /// <summary>Dead-letter moves that wait for their turn; made when first needed.</summary>
+    public MoveWorkList MoveWork => LazyInitializer.EnsureInitialized(ref _moveWork);
+
+    public long NextDeadline => Interlocked.Read(ref _nextDeadline);
+
+    public long AvailableCount
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _core.Index.Available;
+            }
+        }
+    }
+
+    /// <summary>Messages on their way through the journal. While there are any, later ones queue up behind them.</summary>
+    public bool HasInFlight => Volatile.Read(ref _inFlight) > 0;
+
+    public void BeginFlight() => Interlocked.Increment(ref _inFlight);
+
+    public void EndFlight() => Interlocked.Decrement(ref _inFlight);
+
+    /// <summary>True when a message that is only in memory has to be paged out.</summary>
+    public bool MustPage => !context.Budget.MayKeep(_core.Index.MemoryBytes);
+
+    /// <summary>Reserves room for a message; false when the queue is full.</summary>
+    public bool TryReserve(long bytes)
+    {
+        if (!_limited)
+        {
+            return true;
+        }
+
+        var messages = Interlocked.Increment(ref _admittedMessages);
+        var total = Interlocked.Add(ref _admittedBytes, bytes);
+        if ((options.MaxMessages > 0 && messages > options.MaxMessages) || (options.MaxBytes > 0 && total > options.MaxBytes))
+        {
+            Unreserve(1, bytes);
+            Interlocked.Increment(ref _refused);
+            return false;
+        }
+
+        return true;
+    }
+
+    /// <summary>Takes room without asking: recovered and dead-lettered messages.</summary>
+    public void Reserve(long messages, long bytes)
+    {
+        if (_limited)
+        {
+            Interlocked.Add(ref _admittedMessages, messages);
+            Interlocked.Add(ref _admittedBytes, bytes);
+        }
+    }
+
+    public void Unreserve(long messages, long bytes) => Reserve(-messages, -bytes);
+
+    /// <summary>Puts messages on the queue; takes over one reference on each. False when the queue was deleted: they are released.</summary>
+    public bool Enqueue(ReadOnlySpan<NewEntry> entries)
+    {
+        var now = context.Now;
+        var effects = QueueEffects.Rent();
+        bool deleted;
+        lock (_gate)
+        {
+            deleted = _core.IsDeleted;
+            for (var i = 0; i < entries.Length && !deleted; i++)
+            {
+                ref readonly var entry = ref entries[i];
+                var keep = !entry.Location.IsStored || context.Budget.MayKeep(_core.Index.MemoryBytes);
+                _core.Enqueue(entry, keep, delivered: false, now, effects);
+            }
+
+            _core.Wake(effects);
+            UpdateDeadline();
+        }
+
+        if (deleted)
+        {
+            Discard(entries, effects);
+        }
+
+        Apply(effects, ticket: null);
+        return !deleted;
+    }
+
+    /// <summary>Puts back what recovery found; before anything else runs.</summary>
+    public void Restore(byte priority, in QueueEntry entry, long deliverAt, long now)
+    {
+        _core.Restore(priority, entry, deliverAt, now);
+        Reserve(1, entry.BodyLength);
+        Interlocked.Exchange(ref _nextDeadline, _core.NextDeadline);
+    }
+
+    public QueueConsumer Subscribe(SubscribeOptions subscribe, ISubscriber subscriber)
+    {
+        var consumer = new QueueConsumer(this, subscribe, subscriber);
+        var effects = QueueEffects.Rent();
+        lock (_gate)
+        {
+            if (_core.IsDeleted)
+            {
+                throw new EngineException(EngineError.NotFound, $"'{naming.Queue}' was deleted.");
+            }
+
+            _core.AddConsumer(consumer, effects);
+        }
+
+        Apply(effects, ticket: null);
+        return consumer;
+    }
+
+    public int Acquire(QueueConsumer consumer, Span<AcquiredMessage> into)
+    {
+        var now = context.Now;
+        var effects = QueueEffects.Rent();
+        int taken;
+        lock (_gate)
+        {
+            taken = _core.Acquire(consumer, into, now, effects);
+        }
+
+        Apply(effects, ticket: null);
+        return taken;
+    }
+
+    public void Settle(QueueConsumer consumer, ReadOnlySpan<Settlement> settlements, ISettleObserver? observer)
+    {
+        var now = context.Now;
+        var effects = QueueEffects.Rent();
+        var results = observer is null ? null : ArrayPool<SettleResult>.Shared.Rent(settlements.Length);
+        var parts = 0;
+        lock (_gate)
+        {
+            for (var i = 0; i < settlements.Length; i++)
+            {
+                var step = consumer.IsBrowser ? SettleStep.Done : _core.Settle(consumer, settlements[i], now, effects);
+                parts += step is SettleStep.Moving or SettleStep.Merging ? 1 : 0;
+                if (results is not null)
+                {
+                    results[i] = new SettleResult(settlements[i].Token, step == SettleStep.Unknown ? SettleStatus.Unknown : SettleStatus.Settled);
+                }
+            }
+
+            _core.Wake(effects);
+            UpdateDeadline();
+        }
+
+        Conclude(effects, observer, results, settlements.Length, parts);
+    }
+
+    public void CloseConsumer(QueueConsumer consumer, bool failed)
+    {
+        var now = context.Now;
+        var effects = QueueEffects.Rent();
+        int left;
+        lock (_gate)
+        {
+            if (!consumer.IsAttached)
+            {
+                left = -1;
+            }
+            else
+            {
+                _core.CloseConsumer(consumer, failed, now, effects);
+                left = _core.Consumers.Count;
+                UpdateDeadline();
+            }
+        }
+
+        Apply(effects, ticket: null);
+        if (left >= 0)
+        {
+            Owner?.OnConsumerDetached(left);
+        }
+    }
+
+    /// <summary>Runs a command on the core under the lock and carries out its effects.</summary>
+    public TResult Run<TState, TResult>(TState state, Func<QueueCore, TState, QueueEffects, TResult> command, bool journaled = false)
+    {
+        var effects = QueueEffects.Rent();
+        TResult result;
+        lock (_gate)
+        {
+            result = command(_core, state, effects);
+            UpdateDeadline();
+        }
+
+        Apply(effects, ticket: null, journaled);
+        return result;
+    }
+
+    /// <summary>Changes a consumer under the lock.</summary>
+    public void Locked(QueueConsumer consumer, long token, Action<QueueConsumer, long> change)
+    {
+        lock (_gate)
+        {
+            change(consumer, token);
+        }
+    }
+
+    /// <summary>Makes due messages available and starts to move expired ones.</summary>
+    public void Tick()
+    {
+        bool more;
+        do
+        {
+            more = Run(context.Now, static (core, now, effects) => core.Tick(now, TickBatch, effects));
+        }
+        while (more);
+    }
+
+    public long Purge()
+    {
+        long total = 0;
+        int purged;
+        do
+        {
+            purged = Run(PurgeBatch, static (core, max, effects) => core.Purge(max, effects));
+            total += purged;
+        }
+        while (purged == PurgeBatch);
+        return total;
+    }
+
+    /// <summary>Ends the queue. Its messages leave the ledger; that nothing comes back is up to the journaled deletion of its definition.</summary>
+    public long Delete()
+    {
+        var detached = new List<QueueConsumer>();
+        var discarded = Run(detached, static (core, list, effects) => core.IsDeleted ? 0 : core.Delete(list, effects), journaled: true);
+        context.Hosts.TryRemove(id, out _);
+        foreach (var consumer in detached)
+        {
+            consumer.Subscriber.OnNodeDeleted();
+        }
+
+        return discarded;
+    }
+
+    /// <summary>Reads a body; null when the message is no longer here.</summary>
+    public StoredMessage? LoadBody(long token, ulong messageId, MessageLocation location)
+    {
+        while (true)
+        {
+            try
+            {
+                return context.Bodies.Load(location, messageId);
+            }
+            catch (JournalException cause)
+            {
+                // The segment may have been rewritten since the location was read: look where the message is now.
+                var found = Locate(token, messageId, out var now, out var message);
+                if (message is not null || !found)
+                {
+                    return message;
+                }
+
+                if (now == location)
+                {
+                    throw new EngineException(EngineError.Damaged, $"Message {messageId} on '{naming.Queue}' cannot be read back: {cause.Message}", cause);
+                }
+
+                location = now;
+            }
+        }
+    }
+
+    /// <summary>Collects messages that lie in a segment and are not on the move, going on from a position; false at the end.</summary>
+    public bool CollectInSegment(int segment, ref long position, int max, List<SegmentEntry> into)
+    {
+        lock (_gate)
+        {
+            return QueueScan.CollectInSegment(_core, segment, ref position, max, into);
+        }
+    }
+
+    /// <summary>Points a message to its copy in the journal.</summary>
+    public RelocateResult Relocate(in SegmentEntry entry, MessageLocation to, out ushort deliveryCount)
+    {
+        lock (_gate)
+        {
+            return _core.Relocate(entry.Token, entry.MessageId, entry.Location, to, out deliveryCount);
+        }
+    }
+
+    /// <summary>A message that was rewritten while it was copied, as it is now; false when it is gone.</summary>
+    public bool TryDescribe(in SegmentEntry entry, MessageLocation outdated, out SegmentEntry current)
+    {
+        current = entry;
+        if (!Locate(entry.Token, entry.MessageId, out var now, out var message))
+        {
+            return false;
+        }
+
+        message?.Release();
+        current = entry with { Location = now, Covers = outdated.Address.Segment };
+        return true;
+    }
+
+    /// <summary>Gives memory back that the queue does not need now.</summary>
+    public void Trim()
+    {
+        lock (_gate)
+        {
+            _core.Index.Trim();
+        }
+    }
+
+    public int ConsumerCount
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _core.Consumers.Count;
+            }
+        }
+    }
+
+    public NodeStatus Describe(string address, NodeKind kind, bool temporary, int producers)
+    {
+        lock (_gate)
+        {
+            var index = _core.Index;
+            var counters = _core.Counters;
+            return new NodeStatus(
+                address, kind, naming.Subscription, temporary, options.Durable, index.Count, index.Bytes, index.Acquired + index.Enlisted,
+                _core.Consumers.Count, producers, counters.Enqueued, counters.Dequeued, counters.DeadLettered, counters.Expired,
+                counters.Redelivered, Interlocked.Read(ref _refused), index.MemoryBytes);
+        }
+    }
+
+    /// <summary>A filtering or browsing consumer starts to look; false when it is detached.</summary>
+    public bool BeginScan(QueueConsumer consumer)
+    {
+        lock (_gate)
+        {
+            consumer.Wait = ConsumerWait.Signalled;
+            return consumer.IsAttached;
+        }
+    }
+
+    /// <summary>Collects candidates; true when everything was looked at.</summary>
+    public bool CollectCandidates(QueueConsumer consumer, Span<AcquiredMessage> into, out int count, out long version)
+    {
+        var now = context.Now;
+        var effects = QueueEffects.Rent();
+        bool all;
+        lock (_gate)
+        {
+            version = _core.Version;
+            all = QueueScan.CollectCandidates(_core, consumer, into, now, effects, out count);
+        }
+
+        Apply(effects, ticket: null);
+        return all;
+    }
+
+    public int AcquireThese(QueueConsumer consumer, ReadOnlySpan<AcquiredMessage> candidates, Span<AcquiredMessage> into)
+    {
+        var effects = QueueEffects.Rent();
+        int taken;
+        lock (_gate)
+        {
+            taken = _core.AcquireThese(consumer, candidates, into, effects);
+        }
+
+        Apply(effects, ticket: null);
+        return taken;
+    }
+
+    public void EndScan(QueueConsumer consumer, bool satisfied, long seenVersion)
+    {
+        var effects = QueueEffects.Rent();
+        lock (_gate)
+        {
+            consumer.Wait = satisfied ? ConsumerWait.Idle : ConsumerWait.Armed;
+            consumer.SeenVersion = seenVersion;
+            _core.Wake(effects);
+        }
+
+        Apply(effects, ticket: null);
+    }
+
+    private bool Locate(long token, ulong messageId, out MessageLocation location, out StoredMessage? message)
+    {
+        lock (_gate)
+        {
+            return _core.TryLocate(token, messageId, out location, out message);
+        }
+    }
+
+    private void UpdateDeadline() => Interlocked.Exchange(ref _nextDeadline, _core.NextDeadline);
+
+    private void Discard(ReadOnlySpan<NewEntry> entries, QueueEffects effects)
+    {
+        foreach (ref readonly var entry in entries)
+        {
+            Unreserve(1, entry.Message.Length);
+            context.Ledger.Drop(entry.Location);
+            effects.Releases.Add(entry.Message);
+        }
+    }
+
+    private void Conclude(QueueEffects effects, ISettleObserver? observer, SettleResult[]? results, int count, int parts)
+    {
+        if (observer is null)
+        {
+            Apply(effects, ticket: null);
+            return;
+        }
+
+        var writes = NeedsRecord(effects, journaled: false);
+        if (parts == 0 && !writes)
+        {
+            Apply(effects, ticket: null);
+            observer.OnSettled(results.AsSpan(0, count));
+            ArrayPool<SettleResult>.Shared.Return(results!);
+            return;
+        }
+
+        Apply(effects, new SettleTicket(observer, results!, count, parts + (writes ? 1 : 0)));
+    }
+
+    private static bool NeedsRecord(QueueEffects effects, bool journaled)
+    {
+        if (journaled)
+        {
+            return false;
+        }
+
+        foreach (var removed in effects.Removed)
+        {
+            if (removed.Persistent)
+            {
+                return true;
+            }
+        }
+
+        return effects.Counted.Count > 0;
+    }
+
+    /// <summary>Carries out effects, with no lock held. With <paramref name="journaled"/> the removals are in the journal already.</summary>
+    private void Apply(QueueEffects effects, SettleTicket? ticket, bool journaled = false)
+    {
+        foreach (var message in effects.Releases)
+        {
+            message.Release();
+        }
+
+        if (effects.FreedMessages > 0 || effects.FreedBytes != 0)
+        {
+            Unreserve(effects.FreedMessages, effects.FreedBytes);
+        }
+
+        if (NeedsRecord(effects, journaled))
+        {
+            RemovalCompletion.Append(this, effects, ticket);
+        }
+        else
+        {
+            foreach (var removed in effects.Removed)
+            {
+                context.Ledger.Drop(removed.Location);
+            }
+        }
+
+        foreach (var consumer in effects.Signals)
+        {
+            consumer.Subscriber.OnReady();
+        }
+
+        if (effects.Moves.Count > 0)
+        {
+            context.Router.Move(this, effects.Moves, ticket);
+        }
+
+        foreach (var merge in effects.Merges)
+        {
+            context.Merger.Merge(this, merge, ticket);
+        }
+
+        var empty = effects.BecameEmpty;
+        effects.Return();
+        context.Deadlines.Note(NextDeadline);
+        if (empty)
+        {
+            Owner?.OnQueueEmpty();
+        }
+    }
+}
+
+/// <summary>What a queue is called.</summary>
+/// <param name="Address">The address messages were published to: the queue's or the topic's.</param>
+/// <param name="Queue">The queue's name in reports: the address, or the subscription's name.</param>
+/// <param name="Subscription">The subscription's name, or null.</param>
+internal sealed record QueueNaming(string Address, string Queue, string? Subscription);

@@ -1,0 +1,147 @@
+using System.Runtime.CompilerServices;
+
+namespace Mamba.Broker.Engine;
+
+/// <summary>
+/// All entries of one queue: an <see cref="EntryLog"/> per priority level, made when first used. A token names an entry:
+/// <code>
+///   bits 59..62 level (0 to 9) | bits 0..58 sequence on the level
+/// </code>
+/// Keeps the totals. Not thread-safe: guarded by the queue's lock.
+/// </summary>
+internal sealed class QueueIndex
+{
+    public const int Levels = 10;
+    private const int LevelShift = 59;
+    private const long SequenceMask = (1L << LevelShift) - 1;
+
+    private readonly EntryLog?[] _levels = new EntryLog?[Levels];
+
+    /// <summary>Entries on the queue.</summary>
+    public long Count { get; private set; }
+
+    /// <summary>Their body bytes.</summary>
+    public long Bytes { get; private set; }
+
+    /// <summary>Bytes of bodies in memory.</summary>
+    public long MemoryBytes { get; private set; }
+
+    /// <summary>Entries a consumer can take.</summary>
+    public long Available { get; private set; }
+
+    /// <summary>Entries consumers hold.</summary>
+    public long Acquired { get; private set; }
+
+    /// <summary>Entries transactions hold.</summary>
+    public long Enlisted { get; private set; }
+
+    public static int LevelOf(long token) => (int)(token >> LevelShift);
+
+    public static long SequenceOf(long token) => token & SequenceMask;
+
+    public static long TokenOf(int level, long sequence) => ((long)level << LevelShift) | sequence;
+
+    public EntryLog? Level(int level) => _levels[level];
+
+    /// <summary>Adds an entry at the end of its level; returns its token.</summary>
+    public long Append(byte priority, in QueueEntry entry)
+    {
+        var level = Math.Min((int)priority, Levels - 1);
+        var log = _levels[level] ??= new EntryLog();
+        var sequence = log.Append(entry);
+        Count++;
+        Bytes += entry.BodyLength;
+        MemoryBytes += entry.Message is { } message ? message.Footprint : 0;
+        Tally(entry.State, 1);
+        return TokenOf(level, sequence);
+    }
+
+    /// <summary>The live entry a token names, or a null reference.</summary>
+    public ref QueueEntry Find(long token)
+    {
+        var level = LevelOf(token);
+        if ((uint)level >= Levels || _levels[level] is not { } log)
+        {
+            return ref Unsafe.NullRef<QueueEntry>();
+        }
+
+        return ref log.Find(SequenceOf(token));
+    }
+
+    public void SetState(long token, ref QueueEntry entry, EntryState state)
+    {
+        Tally(entry.State, -1);
+        Tally(state, 1);
+        _levels[LevelOf(token)]!.SetState(SequenceOf(token), ref entry, state);
+    }
+
+    /// <summary>Takes an entry off the queue. Its body reference, if any, goes to the caller.</summary>
+    public StoredMessage? Remove(long token, ref QueueEntry entry)
+    {
+        var message = entry.Message;
+        Count--;
+        Bytes -= entry.BodyLength;
+        MemoryBytes -= message is null ? 0 : message.Footprint;
+        Tally(entry.State, -1);
+        _levels[LevelOf(token)]!.SetState(SequenceOf(token), ref entry, EntryState.Removed);
+        return message;
+    }
+
+    /// <summary>Puts another body (or none, when paged out) into an entry. The old reference goes to the caller.</summary>
+    public StoredMessage? ReplaceMessage(ref QueueEntry entry, StoredMessage? message, int bodyLength)
+    {
+        var old = entry.Message;
+        MemoryBytes += (message is null ? 0 : message.Footprint) - (old is null ? 0 : old.Footprint);
+        Bytes += bodyLength - entry.BodyLength;
+        entry.Message = message;
+        entry.BodyLength = bodyLength;
+        return old;
+    }
+
+    /// <summary>Records that an entry moved to another place in the journal.</summary>
+    public void NoteMoved(long token, int segment) => _levels[LevelOf(token)]!.NoteMoved(SequenceOf(token), segment);
+
+    /// <summary>Gives unused memory back.</summary>
+    public void Trim()
+    {
+        foreach (var log in _levels)
+        {
+            log?.Trim();
+        }
+    }
+
+    /// <summary>Empties the index without looking at the entries.</summary>
+    public void Clear()
+    {
+        for (var i = 0; i < Levels; i++)
+        {
+            _levels[i]?.Clear();
+            _levels[i] = null;
+        }
+
+        Count = 0;
+        Bytes = 0;
+        MemoryBytes = 0;
+        Available = 0;
+        Acquired = 0;
+        Enlisted = 0;
+    }
+
+    private void Tally(EntryState state, int by)
+    {
+        switch (state)
+        {
+            case EntryState.Available:
+                Available += by;
+                break;
+            case EntryState.Acquired:
+                Acquired += by;
+                break;
+            case EntryState.Enlisted:
+                Enlisted += by;
+                break;
+            default:
+                break;
+        }
+    }
+}

@@ -1,0 +1,78 @@
+namespace Mamba.Broker.Engine;
+
+/// <summary>
+/// A topic subscription: a queue that the topic fills. Durable and shared volatile ones have a key; that of a plain topic
+/// consumer is default. A volatile one ends when its last consumer closes. Thread-safe.
+/// </summary>
+internal sealed class SubscriptionNode : ISubscriptionNode, IQueueOwner
+{
+    private readonly Action<SubscriptionNode> _end;
+    private int _deleted;
+
+    public SubscriptionNode(
+        EngineContext context, TopicNode topic, SubscriptionKey key, SubscriptionOptions options, uint id, NodeOptions queueOptions, Action<SubscriptionNode> end)
+    {
+        _end = end;
+        Topic = topic;
+        Key = key;
+        Options = options;
+        NoLocal = options.NoLocalOrigin;
+        var name = key.Name is null ? null : key.ClientId is null ? key.Name : $"{key.ClientId}:{key.Name}";
+        Host = new QueueHost(context, id, new QueueNaming(topic.Address, name ?? topic.Address, name), queueOptions) { Owner = this };
+    }
+
+    public QueueHost Host { get; }
+
+    public TopicNode Topic { get; }
+
+    public SubscriptionKey Key { get; }
+
+    public string TopicAddress => Topic.Address;
+
+    public SubscriptionOptions Options { get; }
+
+    /// <summary>Origin whose messages are not for this subscription, or null.</summary>
+    public object? NoLocal { get; init; }
+
+    public int ConsumerCount => Host.ConsumerCount;
+
+    public bool IsDeleted => Volatile.Read(ref _deleted) == 1;
+
+    /// <summary>True when a message published to the topic belongs on this subscription.</summary>
+    public bool Wants(StoredMessage message) =>
+        (NoLocal is null || !NoLocal.Equals(message.Origin)) && (Options.Filter is null || Options.Filter.Matches(message));
+
+    public ISubscription Subscribe(SubscribeOptions options, ISubscriber subscriber)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(subscriber);
+        return Host.Subscribe(Options.Shared ? options : options with { Exclusive = true }, subscriber);
+    }
+
+    public NodeStatus Describe() => Host.Describe(Topic.Address, NodeKind.Queue, !Key.Durable, 0);
+
+    public void OnQueueEmpty() => Topic.CheckLifetime();
+
+    public void OnConsumerDetached(int left)
+    {
+        if (left == 0 && !Key.Durable)
+        {
+            _end(this);
+        }
+
+        Topic.CheckLifetime();
+    }
+
+    /// <summary>True when the options ask for the same subscription.</summary>
+    public bool IsSame(string topic, SubscriptionOptions options) =>
+        string.Equals(topic, Topic.Address, StringComparison.Ordinal)
+        && options.Shared == Options.Shared
+        && string.Equals(options.NoLocalOrigin, Options.NoLocalOrigin, StringComparison.Ordinal)
+        && options.FilterDefinition.Span.SequenceEqual(Options.FilterDefinition.Span);
+
+    public long DeleteQueue()
+    {
+        Volatile.Write(ref _deleted, 1);
+        return Host.Delete();
+    }
+}

@@ -1,0 +1,173 @@
+namespace Mamba.Broker.Engine;
+
+/// <summary>A topic: hands each message to all its subscriptions' queues. Thread-safe.</summary>
+internal sealed class TopicNode : IRoutingNode
+{
+    private readonly EngineContext _context;
+    private readonly Action<IRoutingNode> _delete;
+    private readonly Lock _gate = new();
+
+    /// <summary>Replaced as a whole under the lock, read without it.</summary>
+    private SubscriptionNode[] _subscriptions = [];
+
+    private int _producers;
+    private int _deleted;
+    private long _published;
+
+    public TopicNode(EngineContext context, uint id, string address, NodeOptions options, TemporaryLifetime? lifetime, Action<IRoutingNode> delete)
+    {
+        _context = context;
+        _delete = delete;
+        Id = id;
+        Address = address;
+        Options = options;
+        Lifetime = lifetime;
+    }
+
+    public uint Id { get; }
+
+    public string Address { get; }
+
+    public NodeKind Kind => NodeKind.Topic;
+
+    public NodeOptions Options { get; }
+
+    public TemporaryLifetime? Lifetime { get; }
+
+    public bool IsTemporary => Lifetime is not null;
+
+    public object? Owner => Lifetime?.Owner;
+
+    public bool IsDeleted => Volatile.Read(ref _deleted) == 1;
+
+    public IReadOnlyList<SubscriptionNode> Subscriptions => Volatile.Read(ref _subscriptions);
+
+    /// <summary>A non-durable, unshared subscription that ends with its consumer (JMS createConsumer on a topic).</summary>
+    public ISubscription Subscribe(SubscribeOptions options, ISubscriber subscriber)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(subscriber);
+        if (options.Browse)
+        {
+            throw new EngineException(EngineError.NotAllowed, $"'{Address}' is a topic; only queues can be browsed.");
+        }
+
+        var node = new SubscriptionNode(
+            _context, this, default, new SubscriptionOptions { Filter = options.Filter }, _context.TakeQueueId(), NodeOptionsFor(durable: false), Unlink)
+        {
+            NoLocal = options.NoLocalOrigin,
+        };
+        Link(node);
+        return node.Subscribe(options with { Filter = null }, subscriber);
+    }
+
+    /// <summary>Settings of a subscription's queue: the topic's, durable or not as the subscription is.</summary>
+    public NodeOptions NodeOptionsFor(bool durable) => Options with { Durable = durable && Options.Durable };
+
+    public void Link(SubscriptionNode subscription)
+    {
+        lock (_gate)
+        {
+            if (IsDeleted)
+            {
+                throw new EngineException(EngineError.NotFound, $"Topic '{Address}' was deleted.");
+            }
+
+            _subscriptions = [.. _subscriptions, subscription];
+        }
+
+        _context.Hosts[subscription.Host.Id] = subscription.Host;
+    }
+
+    public void Unlink(SubscriptionNode subscription)
+    {
+        lock (_gate)
+        {
+            _subscriptions = Array.FindAll(_subscriptions, other => !ReferenceEquals(other, subscription));
+        }
+
+        subscription.DeleteQueue();
+        CheckLifetime();
+    }
+
+    public void AddProducer() => Interlocked.Increment(ref _producers);
+
+    public void RemoveProducer()
+    {
+        Interlocked.Decrement(ref _producers);
+        CheckLifetime();
+    }
+
+    public PublishOutcome Route(StoredMessage message, RouteList targets)
+    {
+        if (IsDeleted)
+        {
+            return PublishOutcome.NotFound;
+        }
+
+        Interlocked.Increment(ref _published);
+        var first = targets.Count;
+        foreach (var subscription in Volatile.Read(ref _subscriptions))
+        {
+            if (subscription.Wants(message) && !targets.TryAdd(subscription.Host, message.Length, first))
+            {
+                return PublishOutcome.RejectedFull;
+            }
+        }
+
+        return PublishOutcome.Accepted;
+    }
+
+    /// <summary>Marks the topic deleted and returns what subscriptions it had.</summary>
+    public SubscriptionNode[] MarkDeleted()
+    {
+        lock (_gate)
+        {
+            Volatile.Write(ref _deleted, 1);
+            var subscriptions = _subscriptions;
+            _subscriptions = [];
+            return subscriptions;
+        }
+    }
+
+    /// <summary>The sum over its subscriptions; Enqueued counts messages published to the topic.</summary>
+    public NodeStatus Describe()
+    {
+        var sum = new NodeStatus(
+            Address, NodeKind.Topic, null, IsTemporary, Options.Durable, 0, 0, 0, 0, Volatile.Read(ref _producers),
+            Interlocked.Read(ref _published), 0, 0, 0, 0, 0, 0);
+        foreach (var subscription in Volatile.Read(ref _subscriptions))
+        {
+            var one = subscription.Describe();
+            sum = sum with
+            {
+                Depth = sum.Depth + one.Depth,
+                Bytes = sum.Bytes + one.Bytes,
+                Acquired = sum.Acquired + one.Acquired,
+                Consumers = sum.Consumers + one.Consumers,
+                Dequeued = sum.Dequeued + one.Dequeued,
+                DeadLettered = sum.DeadLettered + one.DeadLettered,
+                Expired = sum.Expired + one.Expired,
+                Redelivered = sum.Redelivered + one.Redelivered,
+                Rejected = sum.Rejected + one.Rejected,
+                InMemoryBytes = sum.InMemoryBytes + one.InMemoryBytes,
+            };
+        }
+
+        return sum;
+    }
+
+    public void CheckLifetime()
+    {
+        if (Lifetime is null)
+        {
+            return;
+        }
+
+        var status = Describe();
+        if (Lifetime.IsOver(status.Consumers + status.Producers, status.Depth))
+        {
+            _delete(this);
+        }
+    }
+}

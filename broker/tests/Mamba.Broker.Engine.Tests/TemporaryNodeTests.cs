@@ -1,0 +1,108 @@
+namespace Mamba.Broker.Engine.Tests;
+
+internal sealed class TemporaryNodeTests
+{
+    [Test]
+    public async Task Names_are_long_and_unlike_each_other_and_nothing_is_journaled()
+    {
+        await using var bed = new TestBed();
+        var first = await bed.Engine.CreateTemporaryAsync(NodeKind.Queue, LifetimePolicy.DeleteOnClose, this);
+        var second = await bed.Engine.CreateTemporaryAsync(NodeKind.Topic, LifetimePolicy.DeleteOnClose, this);
+        Assert.Multiple(() =>
+        {
+            Assert.That(first.Address, Does.Match("^temp-[0-9a-f]{32}$"));
+            Assert.That(second.Address, Is.Not.EqualTo(first.Address));
+            Assert.That((first.IsTemporary, first.Owner), Is.EqualTo((true, (object)this)));
+            Assert.That(bed.Publish(first, "a"), Is.EqualTo(PublishOutcome.Accepted));
+        });
+        await bed.RestartAsync();
+        Assert.That(bed.Engine.Find(first.Address), Is.Null);
+    }
+
+    [Test]
+    public async Task Delete_on_close()
+    {
+        await using var bed = new TestBed();
+        var node = await bed.Engine.CreateTemporaryAsync(NodeKind.Queue, LifetimePolicy.DeleteOnClose, this);
+        var consumer = TestBed.Consume(node);
+        bed.Publish(node, "a");
+        bed.Engine.CloseOwner(new object());
+        Assert.That(node.IsDeleted, Is.False);
+        bed.Engine.CloseOwner(this);
+        Assert.That((node.IsDeleted, consumer.NodeDeleted, bed.Engine.Find(node.Address)), Is.EqualTo((true, true, (IMessageNode?)null)));
+    }
+
+    [Test]
+    public async Task Delete_on_no_links()
+    {
+        await using var bed = new TestBed();
+        var node = await bed.Engine.CreateTemporaryAsync(NodeKind.Queue, LifetimePolicy.DeleteOnNoLinks, this);
+        var consumer = TestBed.Consume(node);
+        node.AddProducer();
+        bed.Publish(node, "a");
+        bed.Engine.CloseOwner(this);
+        consumer.Close();
+        Assert.That(node.IsDeleted, Is.False);
+        node.RemoveProducer();
+        Assert.That(node.IsDeleted, Is.True);
+    }
+
+    [Test]
+    public async Task Delete_on_no_messages()
+    {
+        await using var bed = new TestBed();
+        var node = await bed.Engine.CreateTemporaryAsync(NodeKind.Queue, LifetimePolicy.DeleteOnNoMessages, this);
+        var consumer = TestBed.Consume(node);
+        bed.Publish(node, "a");
+        bed.Engine.CloseOwner(this);
+        Assert.That(node.IsDeleted, Is.False);
+        consumer.Accept(consumer.Take());
+        Assert.That((node.IsDeleted, consumer.NodeDeleted), Is.EqualTo((true, true)));
+    }
+
+    [Test]
+    public async Task Delete_on_no_links_or_messages([Values] bool messageFirst)
+    {
+        await using var bed = new TestBed();
+        var node = await bed.Engine.CreateTemporaryAsync(NodeKind.Queue, LifetimePolicy.DeleteOnNoLinksOrMessages, this);
+        var consumer = TestBed.Consume(node);
+        bed.Publish(node, "a");
+        bed.Engine.CloseOwner(this);
+        if (messageFirst)
+        {
+            consumer.Accept(consumer.Take());
+            Assert.That(node.IsDeleted, Is.False);
+            consumer.Close();
+        }
+        else
+        {
+            consumer.Close();
+            Assert.That(node.IsDeleted, Is.False);
+            await bed.Engine.PurgeAsync(node.Address);
+        }
+
+        Assert.That(node.IsDeleted, Is.True);
+    }
+
+    [Test]
+    public async Task A_node_that_meets_its_policy_waits_for_its_owner()
+    {
+        await using var bed = new TestBed();
+        var node = await bed.Engine.CreateTemporaryAsync(NodeKind.Topic, LifetimePolicy.DeleteOnNoLinks, this);
+        TestBed.Consume(node).Close();
+        Assert.That(node.IsDeleted, Is.False);
+        bed.Engine.CloseOwner(this);
+        Assert.That(node.IsDeleted, Is.True);
+    }
+
+    [Test]
+    public async Task Rejected_on_a_temporary_queue_goes_to_a_common_dead_letter_queue()
+    {
+        await using var bed = new TestBed();
+        var node = await bed.Engine.CreateTemporaryAsync(NodeKind.Queue, LifetimePolicy.DeleteOnClose, this);
+        bed.Publish(node, "a");
+        var consumer = TestBed.Consume(node);
+        consumer.SettleAndWait(new Settlement(consumer.Take().Token, OutcomeKind.Rejected));
+        Assert.That(bed.DepthOf("DLQ.temporary"), Is.EqualTo(1));
+    }
+}

@@ -1,1 +1,0 @@
-"""The machinery the cases stand on: registry, target, proton engine driver, raw wire peer."""
