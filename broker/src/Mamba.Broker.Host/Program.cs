@@ -1,1 +1,3 @@
-return 0;
+using Mamba.Broker.Host.Commands;
+
+return await CommandLine.RunAsync(args);

@@ -391,6 +391,8 @@ public sealed class Journal : IDisposable
 
     private JournalBatch? FindPending(RecordAddress address)
     {
+        // By the header, not the payload: an empty payload begins where the next record's header does.
+        address = address with { Offset = address.Offset - RecordHeader.Size };
         if (Pack(address.Segment, address.Offset) < Volatile.Read(ref _frontier))
         {
             return null;

@@ -48,7 +48,9 @@ internal sealed class JournalRecovery
         var recovery = new JournalRecovery(options, files, replay);
         try
         {
-            return recovery.Run();
+            var recovered = recovery.Run();
+            recovery._scanner.Dispose();
+            return recovered;
         }
         catch
         {

@@ -93,14 +93,19 @@ internal sealed class SegmentFactory(IJournalFiles files, JournalOptions options
 
     public void Dispose()
     {
-        lock (_gate)
+        if (_spare is null)
         {
-            if (_spare is not null)
-            {
-                _spare.Dispose();
-                _spare = null;
-                files.Delete(SparePath);
-            }
+            return;
+        }
+
+        _spare.Dispose();
+        try
+        {
+            files.Delete(SparePath);
+        }
+        catch (IOException exception)
+        {
+            options.OnTrouble?.Invoke(new JournalException($"The spare segment {SparePath} could not be deleted; the next start will do it.", exception));
         }
     }
 

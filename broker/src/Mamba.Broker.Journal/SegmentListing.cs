@@ -40,7 +40,8 @@ internal sealed class SegmentListing(IJournalFiles files, string directory)
 
         if (Found.Count > 0)
         {
-            ComputeExpected(new SegmentScanner(JournalId));
+            using var scanner = new SegmentScanner(JournalId);
+            ComputeExpected(scanner);
         }
     }
 
@@ -105,9 +106,9 @@ internal sealed class SegmentListing(IJournalFiles files, string directory)
             return;
         }
 
-        var window = new SegmentScanner(journalId: 0);
-        window.Open(Found[^1].File, Found[^1].Number);
-        if (window.FindLastWritten(SegmentHeader.Size) == SegmentHeader.Size)
+        using var scanner = new SegmentScanner(journalId: 0);
+        scanner.Open(Found[^1].File, Found[^1].Number);
+        if (scanner.FindLastWritten(SegmentHeader.Size) == SegmentHeader.Size)
         {
             CutShort = Found[^1];
             Found.RemoveAt(Found.Count - 1);

@@ -16,7 +16,7 @@ internal enum ScanStep
 }
 
 /// <summary>Walks over the records of one segment after another. Changes nothing and decides nothing.</summary>
-internal sealed class SegmentScanner(ulong journalId)
+internal sealed class SegmentScanner(ulong journalId) : IDisposable
 {
     private readonly SegmentWindow _window = new();
     private int _segment;
@@ -40,6 +40,8 @@ internal sealed class SegmentScanner(ulong journalId)
         _segment = segment;
         ContinueAt(SegmentHeader.Size);
     }
+
+    public void Dispose() => _window.Dispose();
 
     public void ContinueAt(long offset) => _next = offset;
 

@@ -1,11 +1,13 @@
+using System.Buffers;
+
 namespace Mamba.Broker.Journal;
 
 /// <summary>A window that slides over a file with large reads, and grows for a record that is larger than itself.</summary>
-internal sealed class SegmentWindow
+internal sealed class SegmentWindow : IDisposable
 {
     private const int ReadSize = 1024 * 1024;
 
-    private byte[] _buffer = GC.AllocateUninitializedArray<byte>(ReadSize, pinned: true);
+    private byte[] _buffer = [];
     private IJournalFile? _file;
     private long _start;
     private int _count;
@@ -43,13 +45,19 @@ internal sealed class SegmentWindow
         return Get(offset, ReadSize);
     }
 
+    public void Dispose()
+    {
+        ArrayPool<byte>.Shared.Return(_buffer);
+        _buffer = [];
+    }
+
     private void Slide(long offset, long count)
     {
         var kept = offset >= _start && offset < _start + _count ? (int)(_start + _count - offset) : 0;
         var old = _buffer;
         if (count > _buffer.Length)
         {
-            _buffer = GC.AllocateUninitializedArray<byte>((int)Math.Min(Array.MaxLength, count + ReadSize), pinned: true);
+            _buffer = ArrayPool<byte>.Shared.Rent((int)Math.Min(Array.MaxLength, Math.Max(count, Math.Min(ReadSize, FileLength))));
         }
 
         if (kept > 0)
@@ -58,6 +66,11 @@ internal sealed class SegmentWindow
         }
 
         var wanted = (int)Math.Max(0, Math.Min(_buffer.Length - kept, FileLength - offset - kept));
+        if (old != _buffer)
+        {
+            ArrayPool<byte>.Shared.Return(old);
+        }
+
         _start = offset;
         _count = kept + _file!.Read(_buffer.AsSpan(kept, wanted), offset + kept);
     }

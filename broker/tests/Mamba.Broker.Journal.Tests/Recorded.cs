@@ -7,6 +7,11 @@ internal sealed class Replayed : IJournalReplay
 {
     public List<(RecordAddress Address, byte[] Payload)> Records { get; } = [];
 
+    /// <summary>Byte by byte, without the cost of a constraint on every byte.</summary>
+    public bool SameAs(IReadOnlyList<(RecordAddress Address, byte[] Payload)> others) =>
+        Records.Count == others.Count
+        && Records.Zip(others).All(pair => pair.First.Address == pair.Second.Address && pair.First.Payload.AsSpan().SequenceEqual(pair.Second.Payload));
+
     public void OnRecord(RecordAddress address, ReadOnlySpan<byte> payload) => Records.Add((address, payload.ToArray()));
 }
 

@@ -140,13 +140,22 @@ public sealed class BrokerProcess : IAsyncDisposable
     public async Task WaitForReadyAsync()
     {
         var ended = _process.WaitForExitAsync();
-        var first = await Task.WhenAny(_ready.Task, ended, Task.Delay(Patience));
-        if (first == _ready.Task)
+        string what;
+        try
         {
-            return;
+            if (await Task.WhenAny(_ready.Task, ended).WaitAsync(Patience) == _ready.Task)
+            {
+                return;
+            }
+
+            await WaitForExitAsync();
+            what = $"ended with code {ExitCode} before it was ready";
+        }
+        catch (TimeoutException)
+        {
+            what = "was not ready in time";
         }
 
-        var what = first == ended ? "ended before it was ready" : "was not ready in time";
         await DisposeAsync();
         throw new InvalidOperationException($"The broker {what}.\nstdout:\n{Output}\nstderr:\n{Errors}");
     }

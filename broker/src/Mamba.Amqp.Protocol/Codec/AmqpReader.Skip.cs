@@ -1,9 +1,12 @@
-using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 
 namespace Mamba.Amqp.Codec;
 
 public ref partial struct AmqpReader
 {
+    /// <summary>Per format code: one more than the bytes that follow it, where nothing in them needs a check; 0 for all others.</summary>
+    private static readonly byte[] UncheckedWidths = MakeUncheckedWidths();
+
     /// <summary>
     /// Walks over the next value, nested ones included, without allocating: everything is checked as if it were read.
     /// </summary>
@@ -57,7 +60,20 @@ public ref partial struct AmqpReader
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void SkipValue(byte code)
+    {
+        int width = UncheckedWidths[code];
+        if (width != 0 && width - 1 <= _data.Length - _position)
+        {
+            _position += width - 1;
+            return;
+        }
+
+        SkipCheckedValue(code);
+    }
+
+    private void SkipCheckedValue(byte code)
     {
         switch (code)
         {
@@ -155,5 +171,17 @@ public ref partial struct AmqpReader
 
         EndCompound(end);
         _depth--;
+    }
+
+    private static byte[] MakeUncheckedWidths()
+    {
+        var widths = new byte[256];
+        for (var code = (int)FormatCode.Null; code < FormatCode.Binary8; code++)
+        {
+            var width = ArrayElement.MinWidth((byte)code);
+            widths[code] = width < 0 || code is FormatCode.Boolean or FormatCode.Char ? (byte)0 : (byte)(width + 1);
+        }
+
+        return widths;
     }
 }

@@ -97,6 +97,11 @@ internal static class ArrayElement
     /// <summary>Writes the constructor and the elements.</summary>
     public static void Write(AmqpWriter writer, byte widest, Array values)
     {
+        if (values is object?[] references && Array.IndexOf(references, null) is var missing and >= 0)
+        {
+            throw new ArgumentException($"element {missing} of an array is null; AMQP arrays hold no nulls, lists do", nameof(values));
+        }
+
         var code = SmallestCode(widest, values);
         var buffer = writer.Buffer;
         buffer.WriteByte(code);
@@ -143,6 +148,7 @@ internal static class ArrayElement
     private static void WriteVariable(AmqpWriter writer, byte code, Array values)
     {
         var buffer = writer.Buffer;
+        var elements = buffer.Length;
         foreach (var value in values)
         {
             switch (value)
@@ -167,6 +173,41 @@ internal static class ArrayElement
                     throw new ArgumentException($"an element {AmqpValue.ToString(value)} inside an array of format code 0x{code:x2}", nameof(values));
             }
         }
+
+        if (code >= FormatCode.List32 && values.Length > 0)
+        {
+            Narrow(buffer, elements);
+        }
+    }
+
+    /// <summary>Where sizes and counts of all elements fit one byte each, rewrites them so, the constructor in front included.</summary>
+    private static void Narrow(ByteBuffer buffer, int elements)
+    {
+        var bytes = buffer.WrittenForPatching;
+        for (var at = elements; at < bytes.Length; at += 4 + Size(bytes, at))
+        {
+            if (Size(bytes, at) - 3 > byte.MaxValue || Size(bytes, at + 4) > byte.MaxValue)
+            {
+                return;
+            }
+        }
+
+        var to = elements;
+        for (var at = elements; at < bytes.Length;)
+        {
+            var (size, count) = (Size(bytes, at), Size(bytes, at + 4));
+            bytes.Slice(at + 8, size - 4).CopyTo(bytes[(to + 2)..]);
+            bytes[to] = (byte)(size - 3);
+            bytes[to + 1] = (byte)count;
+            at += 4 + size;
+            to += size - 2;
+        }
+
+        // The codes of the narrow forms lie 0x10 below those of the wide ones.
+        bytes[elements - 1] -= 0x10;
+        buffer.Truncate(to);
+
+        static int Size(ReadOnlySpan<byte> bytes, int at) => BinaryPrimitives.ReadInt32BigEndian(bytes[at..]);
     }
 
     //  size:4 count:4 content — an element carries no format code

@@ -45,6 +45,14 @@ public sealed class ByteBuffer : IBufferWriter<byte>, IDisposable
     /// <summary>Forgets what was written and keeps the memory.</summary>
     public void Clear() => _length = 0;
 
+    /// <summary>Exchanges contents with another buffer without copying: one is filled while the other is on its way.</summary>
+    public void SwapWith(ByteBuffer other)
+    {
+        ArgumentNullException.ThrowIfNull(other);
+        (_array, other._array) = (other._array, _array);
+        (_length, other._length) = (other._length, _length);
+    }
+
     /// <summary>Cuts what was written to a shorter length.</summary>
     public void Truncate(int length)
     {

@@ -174,8 +174,11 @@ public sealed partial class ConnectionEngine : IDisposable
         }
 
         FlushDispositions();
-        Write(0, new Close { Error = error });
-        IsCloseSent = true;
+        if (CanWrite)
+        {
+            Write(0, new Close { Error = error });
+            IsCloseSent = true;
+        }
     }
 
     /// <summary>Begins a session; the peer's answer comes as OnBegin.</summary>
@@ -275,6 +278,11 @@ public sealed partial class ConnectionEngine : IDisposable
         }
 
         _idle.HasWritten = true;
+        if (Output.Length - start > RemoteMaxFrameSize && RemoteOpen is not null)
+        {
+            Output.Truncate(start);
+            OnOversizedFrame();
+        }
     }
 
     internal void OnTransferWritten() => _idle.HasWritten = true;
@@ -350,6 +358,12 @@ public sealed partial class ConnectionEngine : IDisposable
         Failure = cause;
         Handler.OnFailed(cause);
     }
+
+    /// <summary>
+    /// A frame we cannot split is larger than the peer takes. A Close with a condition alone fits any limit there is.
+    /// </summary>
+    private void OnOversizedFrame() => Fail(EndpointErrors.Connection(
+        ErrorCondition.FrameSizeTooSmall, "A frame does not fit the peer's max-frame-size."));
 
     private void WriteOpen(Open open)
     {

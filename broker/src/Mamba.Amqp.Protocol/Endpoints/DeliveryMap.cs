@@ -209,6 +209,7 @@ internal sealed class DeliveryMap<T>
         private readonly DeliveryMap<T> _map;
         private readonly uint _first;
         private readonly uint _distance;
+        private readonly uint _origin;
         private readonly bool _byId;
         private ulong _steps;
         private int _next;
@@ -222,6 +223,7 @@ internal sealed class DeliveryMap<T>
             _distance = unchecked(last - first);
             _byId = _distance < (uint)map.Count;
             _next = map._oldest;
+            _origin = _next == None ? 0 : map._slots[_next].Id;
             _removals = map._removals;
         }
 
@@ -269,11 +271,11 @@ internal sealed class DeliveryMap<T>
                 ref var slot = ref _map._slots[_current];
                 _next = slot.Newer;
 
-                // _steps is one more than the offset of the id reached, so that a restart does not visit it twice.
-                var offset = unchecked(slot.Id - _first);
-                if (offset <= _distance && offset >= _steps)
+                // _steps is one more than the place of the id reached, so that a restart does not visit it twice.
+                var place = unchecked(slot.Id - _origin);
+                if (unchecked(slot.Id - _first) <= _distance && place >= _steps)
                 {
-                    _steps = offset + 1UL;
+                    _steps = place + 1UL;
                     Id = slot.Id;
                     value = slot.Value;
                     return true;

@@ -64,13 +64,19 @@ public abstract class LinkEndpoint
     /// or our max-message-size) and the peer's settle modes (the sender's only where the reply says mixed); source and target
     /// must state what is really in place. Flow that came early is told of before this returns.
     /// </summary>
-    /// <exception cref="InvalidOperationException">The link has been answered already, or we attached it ourselves.</exception>
+    /// <exception cref="InvalidOperationException">The link has been answered already, we attached it ourselves, or its
+    /// session has not been begun.</exception>
     public void Attach(Attach reply)
     {
         ArgumentNullException.ThrowIfNull(reply);
         if (LocalAttach is not null)
         {
             throw new InvalidOperationException($"Link '{Name}' has been answered already; answer an Attach once.");
+        }
+
+        if (!Session.IsBegun && !Session.IsEndReceived && Session.Engine.CanWrite)
+        {
+            throw new InvalidOperationException("The session has not been begun: answer the peer's Begin before its Attach.");
         }
 
         if (!Session.CanWrite || IsDetachSent)
@@ -84,8 +90,10 @@ public abstract class LinkEndpoint
         }
 
         reply.RcvSettleMode = RemoteAttach!.RcvSettleMode;
-        WriteAttach(reply);
-        OnLocalAttach();
+        if (WriteAttach(reply))
+        {
+            OnLocalAttach();
+        }
     }
 
     /// <summary>
@@ -114,9 +122,9 @@ public abstract class LinkEndpoint
             return;
         }
 
-        if (LocalAttach is null)
+        if (LocalAttach is null && !WriteAttach(Refusal(RemoteAttach!)))
         {
-            WriteAttach(Refusal(RemoteAttach!));
+            return;
         }
 
         IsDetachSent = true;
@@ -134,7 +142,7 @@ public abstract class LinkEndpoint
     /// <summary>Name and direction.</summary>
     public override string ToString() => $"{Role} link '{Name}'";
 
-    internal void AttachLocally(Attach attach) => WriteAttach(attach);
+    internal bool AttachLocally(Attach attach) => WriteAttach(attach);
 
     internal virtual void OnRemoteAttach(Attach attach)
     {
@@ -153,6 +161,12 @@ public abstract class LinkEndpoint
     /// <summary>Detaches because the peer broke a rule of the link, and tells the owner.</summary>
     internal void Fail(AmqpError error)
     {
+        if (!Session.IsBegun)
+        {
+            Session.Fail(error);
+            return;
+        }
+
         if (IsDetachSent || !Session.CanWrite)
         {
             return;
@@ -174,14 +188,21 @@ public abstract class LinkEndpoint
     /// <summary>Called when either side detaches, perhaps twice.</summary>
     private protected abstract void OnDetached();
 
-    private void WriteAttach(Attach attach)
+    private bool WriteAttach(Attach attach)
     {
-        Handle = Session.AssignHandle(this);
+        if (!Session.TryAssignHandle(this, out var handle))
+        {
+            Session.Fail(new AmqpError(ErrorCondition.ResourceLimitExceeded, "All handles of the session are in use; detach a link first."));
+            return false;
+        }
+
+        Handle = handle;
         attach.Name = Name;
         attach.Handle = Handle;
         attach.Role = Role;
         Complete(attach);
         LocalAttach = attach;
         Session.Write(attach);
+        return true;
     }
 }

@@ -77,7 +77,7 @@ public sealed class ReceiverEndpoint : LinkEndpoint
     public void Disposition(uint first, uint last, DeliveryState state, bool settled)
     {
         ArgumentNullException.ThrowIfNull(state);
-        if (!Session.CanWrite)
+        if (!Session.CanWrite || (IsDetachSent && IsDetachReceived))
         {
             return;
         }

@@ -195,7 +195,7 @@ public sealed class SenderEndpoint : LinkEndpoint
 
     private protected override void OnLocalAttach()
     {
-        if (_hasEarlyFlow)
+        if (_hasEarlyFlow && IsAttached)
         {
             _hasEarlyFlow = false;
             Announce();

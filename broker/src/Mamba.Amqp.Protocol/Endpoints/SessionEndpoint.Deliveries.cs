@@ -177,7 +177,19 @@ public sealed partial class SessionEndpoint
                 OnForgotten(entry.Link);
             }
 
-            Engine.Handler.OnDisposition(entry.Link, cursor.Id, entry.Context, state, settled);
+            Tell(in entry, cursor.Id, state, settled);
+        }
+    }
+
+    private void Tell(in OutgoingEntry entry, uint id, DeliveryState? state, bool settled)
+    {
+        try
+        {
+            Engine.Handler.OnDisposition(entry.Link, id, entry.Context, state, settled);
+        }
+        catch (AmqpException failure) when (failure.Scope == AmqpErrorScope.Link)
+        {
+            entry.Link.Fail(failure.Error);
         }
     }
 

@@ -105,14 +105,7 @@ public sealed partial class SessionEndpoint
             var link = _remoteHandles[handle] ?? throw EndpointErrors.UnattachedHandle(handle, "Flow");
             if (!link.IsDetachSent)
             {
-                try
-                {
-                    link.OnFlow(in flow);
-                }
-                catch (AmqpException failure) when (failure.Scope == AmqpErrorScope.Link)
-                {
-                    link.Fail(failure.Error);
-                }
+                OnLinkFlow(link, in flow);
             }
         }
         else if (flow.Echo && IsOpen)
@@ -157,20 +150,18 @@ public sealed partial class SessionEndpoint
     internal void OnDispositionFrame(in Disposition disposition) => OnDisposition(in disposition);
 
     /// <summary>Gives our handle for a link: the peer's own number where it fits, because some clients expect that.</summary>
-    internal uint AssignHandle(LinkEndpoint link)
+    internal bool TryAssignHandle(LinkEndpoint link, out uint handle)
     {
         var max = Math.Min(RemoteBegin?.HandleMax ?? uint.MaxValue, Engine.Settings.HandleMax);
-        var handle = link.RemoteHandle;
+        handle = link.RemoteHandle;
         var mirrored = !link.IsLocallyInitiated && handle <= max && _localHandles[handle] is null;
         if (!mirrored && !_localHandles.TryFindFree(max, out handle))
         {
-            throw link.IsLocallyInitiated
-                ? new InvalidOperationException($"All {(long)max + 1} handles of the session are in use; close a link or use another session.")
-                : EndpointErrors.Session(ErrorCondition.ResourceLimitExceeded, $"All {(long)max + 1} handles of the session are in use.");
+            return false;
         }
 
         _localHandles.Set(handle, link);
-        return handle;
+        return true;
     }
 
     /// <summary>Forgets a link that is detached on both sides.</summary>
@@ -196,6 +187,18 @@ public sealed partial class SessionEndpoint
         for (uint handle = 0; _remoteHandles.TryNext(ref handle, out var link);)
         {
             link.OnRemoteDetach();
+        }
+    }
+
+    private static void OnLinkFlow(LinkEndpoint link, in Flow flow)
+    {
+        try
+        {
+            link.OnFlow(in flow);
+        }
+        catch (AmqpException failure) when (failure.Scope == AmqpErrorScope.Link)
+        {
+            link.Fail(failure.Error);
         }
     }
 

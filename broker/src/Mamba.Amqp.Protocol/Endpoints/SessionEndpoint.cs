@@ -237,6 +237,12 @@ public sealed partial class SessionEndpoint
 
     private void AttachLocally(LinkEndpoint link, Attach attach)
     {
+        var max = Math.Min(RemoteBegin?.HandleMax ?? uint.MaxValue, Engine.Settings.HandleMax);
+        if (!_localHandles.TryFindFree(max, out _))
+        {
+            throw new InvalidOperationException($"All {max + 1UL} handles of the session are in use; close a link or use another session.");
+        }
+
         link.AttachLocally(attach);
         _links.Add((link.Name, link.Role), link);
     }

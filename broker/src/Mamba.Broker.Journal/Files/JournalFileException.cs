@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Mamba.Broker.Journal;
 
 /// <summary>A system call on a journal file failed.</summary>
-public sealed class JournalFileException : IOException
+public sealed class JournalFileException : JournalException
 {
     public const int NoSpace = 28;
     public const int QuotaExceeded = 122;

@@ -1,0 +1,225 @@
+using Microsoft.Extensions.Logging;
+
+namespace Mamba.Broker.Host.Configuration;
+
+/// <summary>
+/// All settings of a broker. Property names in camelCase are the keys of the configuration file ("limits.maxFrameSize");
+/// MAMBA__LIMITS__MAXFRAMESIZE is the environment variable of the same setting.
+/// </summary>
+internal sealed record BrokerOptions
+{
+    [Setting("Where the broker listens.")]
+    public ListenerOptions Listeners { get; init; } = new();
+
+    [Setting("Certificates for AMQP over TLS.")]
+    public TlsOptions Tls { get; init; } = new();
+
+    [Setting("Who may connect, and how they prove it.")]
+    public SecurityOptions Security { get; init; } = new();
+
+    [Setting("Bounds on what one peer can ask for.")]
+    public LimitOptions Limits { get; init; } = new();
+
+    [Setting("Where messages are stored, and how.")]
+    public StorageOptions Storage { get; init; } = new();
+
+    [Setting("How queues and topics come about, and what they do.")]
+    public AddressOptions Addresses { get; init; } = new();
+
+    [Setting("What is logged.")]
+    public LoggingOptions Logging { get; init; } = new();
+
+    [Setting("How the process stops.")]
+    public StopOptions Stop { get; init; } = new();
+}
+
+internal sealed record ListenerOptions
+{
+    [Setting("Endpoint for AMQP without encryption; port 0 takes a free one.", Unit = SettingUnit.Endpoint, Option = "--amqp")]
+    public Endpoint Amqp { get; init; } = new("127.0.0.1", 5672);
+
+    [Setting("Endpoint for AMQP over TLS; needs tls.certificate.", Unit = SettingUnit.Endpoint, Option = "--amqps")]
+    public Endpoint Amqps { get; init; } = Endpoint.Off;
+
+    [Setting("Endpoint for health checks and AMQP over WebSocket.", Unit = SettingUnit.Endpoint, Option = "--console")]
+    public Endpoint Console { get; init; } = new("127.0.0.1", 8161);
+
+    [Setting("The name the broker gives itself (container-id); the same over restarts.", Min = 1, Max = 255)]
+    public string ContainerId { get; init; } = "mamba";
+
+    [Setting("Whether listeners.amqp and listeners.console may take an address that other machines can reach, without encryption.")]
+    public bool AllowUnencrypted { get; init; }
+}
+
+internal sealed record TlsOptions
+{
+    [Setting("The broker's certificate: a PEM file with its chain, or a PFX file (.pfx, .p12). Replaced files are picked up while running.",
+        Unit = SettingUnit.File, Example = "/etc/mamba/broker.pem")]
+    public string? Certificate { get; init; }
+
+    [Setting("The private key of a PEM certificate, when it is in a file of its own.", Unit = SettingUnit.File, Example = "/etc/mamba/broker.key")]
+    public string? CertificateKey { get; init; }
+
+    [Setting("A file whose first line is the password of a PFX file or of an encrypted PEM key.", Unit = SettingUnit.File,
+        Example = "/etc/mamba/pfx-password")]
+    public string? CertificatePasswordFile { get; init; }
+
+    [Setting("A PEM file of the authorities whose client certificates are accepted (SASL EXTERNAL); none are asked for without it.",
+        Unit = SettingUnit.File, Example = "/etc/mamba/clients-ca.pem")]
+    public string? ClientCertificateAuthority { get; init; }
+}
+
+/// <summary>Whether clients may connect without saying who they are.</summary>
+internal enum AnonymousAccess
+{
+    /// <summary>Yes as long as every endpoint is a loopback address, otherwise no.</summary>
+    Auto,
+
+    /// <summary>Yes; refused together with an endpoint that is not loopback.</summary>
+    True,
+
+    /// <summary>No.</summary>
+    False,
+}
+
+internal sealed record SecurityOptions
+{
+    [Setting("Whether clients may connect without credentials; auto means: while every endpoint is a loopback address.",
+        Choices = ["auto", "true", "false"])]
+    public AnonymousAccess Anonymous { get; init; } = AnonymousAccess.Auto;
+
+    [Setting("SASL mechanisms that may be offered, besides ANONYMOUS.",
+        Choices = ["SCRAM-SHA-512", "SCRAM-SHA-256", "EXTERNAL", "PLAIN"], Example = "SCRAM-SHA-512,SCRAM-SHA-256")]
+    public IReadOnlyList<string> Mechanisms { get; init; } = ["EXTERNAL", "SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"];
+}
+
+internal sealed record LimitOptions
+{
+    [Setting("Largest frame the broker accepts (max-frame-size).", Unit = SettingUnit.Bytes, Min = 512, Max = 1_048_576)]
+    public long MaxFrameSize { get; init; } = 131_072;
+
+    [Setting("Highest channel number, one less than the sessions of a connection (channel-max).", Min = 0, Max = 255)]
+    public int ChannelMax { get; init; } = 63;
+
+    [Setting("Highest link handle, one less than the links of a session (handle-max).", Min = 0, Max = 1023)]
+    public int HandleMax { get; init; } = 255;
+
+    [Setting("How long a peer may be silent before its connection is closed; half of it is announced (idle-time-out).", Min = 2_000, Max = 86_400_000)]
+    public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromSeconds(60);
+
+    [Setting("Largest message the broker accepts (max-message-size).", Unit = SettingUnit.Bytes, Min = 1_024, Max = 536_870_912)]
+    public long MaxMessageSize { get; init; } = 16_777_216;
+
+    [Setting("Credit kept open on each link that sends to the broker.", Min = 1, Max = 10_000)]
+    public int LinkCredit { get; init; } = 1_000;
+
+    [Setting("How long a peer may leave the broker's output unread before it is cut off.", Min = 1_000, Max = 3_600_000)]
+    public TimeSpan StalledPeerTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    [Setting("Open transactions of one session.", Min = 1, Max = 1_024)]
+    public int MaxTransactionsPerSession { get; init; } = 16;
+
+    [Setting("How old a transaction may become before it is rolled back.", Min = 1_000, Max = 86_400_000)]
+    public TimeSpan TransactionTimeout { get; init; } = TimeSpan.FromSeconds(300);
+
+    [Setting("Sends and acknowledgements in one transaction.", Min = 1, Max = 1_000_000)]
+    public int MaxTransactionOperations { get; init; } = 10_000;
+
+    [Setting("Bytes of messages sent in one transaction.", Unit = SettingUnit.Bytes, Min = 1_024, Max = 1_073_741_824)]
+    public long MaxTransactionBytes { get; init; } = 67_108_864;
+
+    [Setting("How long a TLS handshake may take.", Min = 100, Max = 60_000)]
+    public TimeSpan TlsHandshakeTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
+    [Setting("How long a peer may take from its first byte to open, SASL included.", Min = 100, Max = 120_000)]
+    public TimeSpan OpenTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    [Setting("Sockets that have not come as far as open, in total.", Min = 1, Max = 100_000)]
+    public int MaxUnauthenticated { get; init; } = 1_000;
+
+    [Setting("Sockets that have not come as far as open, from one IP address.", Min = 1, Max = 100_000)]
+    public int MaxUnauthenticatedPerAddress { get; init; } = 100;
+}
+
+internal sealed record StorageOptions
+{
+    [Setting("The data directory.", Unit = SettingUnit.Directory, Option = "--data")]
+    public string Directory { get; init; } = "mamba-data";
+
+    [Setting("Size of one journal segment file.", Unit = SettingUnit.Bytes, Min = 1_048_576, Max = 1_073_741_824)]
+    public long SegmentSize { get; init; } = 67_108_864;
+
+    [Setting("Whether a message is accepted only when the disk confirmed it (fdatasync); false loses accepted messages when the power fails.")]
+    public bool Sync { get; init; } = true;
+
+    [Setting("Whether to start although stored messages are damaged: they are set aside, reported and left out.")]
+    public bool AcceptDamage { get; init; }
+
+    [Setting("Memory for message bodies; beyond it they are read back from the journal.", Unit = SettingUnit.Bytes,
+        Min = 16_777_216, Max = 1_099_511_627_776)]
+    public long BodyMemory { get; init; } = 134_217_728;
+}
+
+internal sealed record AddressOptions
+{
+    [Setting("Whether a queue or topic comes into being when a client first attaches to it; rules may say otherwise.")]
+    public bool AutoCreate { get; init; } = true;
+
+    [Setting("Rules for addresses by pattern; the first that matches holds, and inherits nothing from the others.")]
+    public IReadOnlyList<AddressRuleOptions> Rules { get; init; } = [];
+}
+
+internal enum AddressKind
+{
+    Queue,
+    Topic,
+}
+
+internal sealed record AddressRuleOptions
+{
+    [Setting("Addresses it applies to, levels divided by dots: * is one level, # at the end any number, all else stands for itself.", Min = 1, Max = 255,
+        Example = "orders.*")]
+    public string Pattern { get; init; } = "";
+
+    [Setting("What an address is when neither a prefix (queue://, topic://) nor a terminus capability says so.", Choices = ["queue", "topic"])]
+    public AddressKind Kind { get; init; } = AddressKind.Queue;
+
+    [Setting("Whether it comes into being on first use; addresses.autoCreate when absent.")]
+    public bool? AutoCreate { get; init; }
+
+    [Setting("Failed deliveries after which a message is dead-lettered; 0 is never.", Min = 0, Max = 1_000)]
+    public int MaxDeliveries { get; init; } = 10;
+
+    [Setting("Queue that takes rejected and undeliverable messages; {address} stands for the address they were on.", Min = 1, Max = 255)]
+    public string DeadLetterAddress { get; init; } = "DLQ.{address}";
+
+    [Setting("Queue that takes expired messages; deadLetterAddress when absent.", Min = 1, Max = 255)]
+    public string? ExpiryAddress { get; init; }
+
+    [Setting("Most messages it holds; no bound when absent.", Min = 1)]
+    public long? MaxLength { get; init; }
+
+    [Setting("Most bytes of messages it holds; no bound when absent.", Unit = SettingUnit.Bytes, Min = 1)]
+    public long? MaxBytes { get; init; }
+}
+
+internal enum LogFormat
+{
+    Text,
+    Json,
+}
+
+internal sealed record LoggingOptions
+{
+    [Setting("Least severity that is logged.", Choices = ["trace", "debug", "information", "warning", "error", "critical"])]
+    public LogLevel Level { get; init; } = LogLevel.Information;
+
+    [Setting("One line of text per event, or one line of JSON.", Choices = ["text", "json"])]
+    public LogFormat Format { get; init; } = LogFormat.Text;
+}
+
+internal sealed record StopOptions
+{
+    [Setting("How long a graceful stop may take before connections are cut.", Min = 0, Max = 600_000)]
+    public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(10);
+}

@@ -1,0 +1,110 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.WebSockets;
+using Mamba.Broker.Engine;
+using Mamba.Broker.Host.Configuration;
+using Mamba.Broker.Server;
+using Mamba.Broker.Server.Messages;
+using Mamba.Broker.Server.Security;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Mamba.Broker.Host.Running;
+
+/// <summary>
+/// The order of start and stop. Start: users and certificates, engine (recovery), AMQP listeners, then the console, then the
+/// ready line. Stop: no longer ready, no new connections, connections closed and their settlements written within the bound,
+/// then the console, then the engine.
+/// </summary>
+internal sealed class BrokerService(
+    BrokerSetup setup, BrokerState state, TimeProvider time, IHostApplicationLifetime lifetime, ILoggerFactory loggers, IServiceProvider services)
+    : IHostedLifecycleService, IAsyncDisposable
+{
+    private readonly PasswordVerifier _verifier = new();
+    private CredentialStore? _users;
+    private TlsCertificates? _tls;
+    private MessageEngine? _engine;
+    private AmqpServer? _server;
+
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        var options = setup.Options;
+        _users = new CredentialStore(DataDirectory.UsersOf(setup.Data.FullPath), loggers.CreateLogger<CredentialStore>());
+        if (options.Tls.Certificate is not null)
+        {
+            _tls = TlsCertificates.Load(StartupChecks.TlsFiles(options.Tls), time, loggers.CreateLogger<TlsCertificates>());
+        }
+
+        var events = new EngineLog(loggers.CreateLogger<MessageEngine>(), state, lifetime);
+        _engine = MessageEngine.Open(OptionsMapping.ToEngine(options, setup.Data.Journal), new MessageAnnotator(), time, events);
+
+        var policy = new SaslPolicy(setup.AllowsAnonymous, [.. options.Security.Mechanisms]);
+        var authenticator = new SaslAuthenticator(policy, _users, new AttemptLimiter(time), _verifier, loggers.CreateLogger<SaslAuthenticator>());
+        _server = new AmqpServer(
+            OptionsMapping.ToServer(options, setup.Endpoints, _tls), _engine, authenticator,
+            OptionsMapping.ToAdmission(options.Limits), time, loggers.CreateLogger<AmqpServer>());
+        _server.Start();
+        return Task.CompletedTask;
+    }
+
+    public Task StartedAsync(CancellationToken cancellationToken)
+    {
+        state.IsReady = true;
+        var listening = new ListeningOn(_server!.AmqpEndPoints.FirstOrDefault(), _server.AmqpsEndPoints.FirstOrDefault(), ConsoleEndpoint());
+        Console.Out.WriteLine(Banner.Write(listening, setup.Data.FullPath, setup.AllowsAnonymous, !_users!.IsEmpty, SinceProcessStart()));
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Comes before any service is stopped: the console could not stop while WebSocket connections live.</summary>
+    public async Task StoppingAsync(CancellationToken cancellationToken)
+    {
+        state.IsReady = false;
+        if (_server is not null)
+        {
+            await _server.StopAsync();
+        }
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => DisposeAsync().AsTask();
+
+    /// <summary>Serves one connection that came over the console port.</summary>
+    public Task ServeWebSocketAsync(WebSocket socket, ListenerContext context, CancellationToken cancellationToken) =>
+        _server!.AcceptWebSocketAsync(socket, context.Local, context.Remote, context.IsTls, cancellationToken);
+
+    /// <summary>Closes the engine after the server; also after a start that failed halfway.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _server, null) is { } server)
+        {
+            await server.DisposeAsync();
+        }
+
+        if (Interlocked.Exchange(ref _engine, null) is { } engine)
+        {
+            await engine.DisposeAsync();
+        }
+
+        Interlocked.Exchange(ref _tls, null)?.Dispose();
+        _verifier.Dispose();
+    }
+
+    /// <summary>The console's endpoint with its real port; null when it is off.</summary>
+    private IPEndPoint? ConsoleEndpoint()
+    {
+        var address = services.GetService<IServer>()?.Features.Get<IServerAddressesFeature>()?.Addresses.FirstOrDefault();
+        return address is null ? null : new IPEndPoint(setup.Endpoints.Console!.Address, new Uri(address).Port);
+    }
+
+    private TimeSpan SinceProcessStart()
+    {
+        using var process = Process.GetCurrentProcess();
+        return time.GetLocalNow().DateTime - process.StartTime;
+    }
+}

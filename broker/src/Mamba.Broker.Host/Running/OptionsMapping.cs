@@ -1,0 +1,58 @@
+using System.Net;
+using Mamba.Broker.Engine;
+using Mamba.Broker.Host.Configuration;
+using Mamba.Broker.Server;
+using Mamba.Broker.Server.Security;
+
+namespace Mamba.Broker.Host.Running;
+
+/// <summary>From the settings to what each part of the broker takes. Every setting is used here, or where the process is built.</summary>
+internal static class OptionsMapping
+{
+    public static EngineOptions ToEngine(BrokerOptions options, string journal) => new()
+    {
+        Directory = journal,
+        SegmentBytes = options.Storage.SegmentSize,
+        Sync = options.Storage.Sync,
+        AcceptDamage = options.Storage.AcceptDamage,
+        BodyMemoryBytes = options.Storage.BodyMemory,
+        MaxTransactionOperations = options.Limits.MaxTransactionOperations,
+        MaxTransactionBytes = options.Limits.MaxTransactionBytes,
+        Patterns = [.. options.Addresses.Rules.Select(rule => new NodePattern(rule.Pattern, new NodeOptions
+        {
+            MaxMessages = rule.MaxLength ?? 0,
+            MaxBytes = rule.MaxBytes ?? 0,
+            MaxDeliveries = rule.MaxDeliveries,
+            DeadLetterAddress = rule.DeadLetterAddress,
+            ExpiryAddress = rule.ExpiryAddress,
+        }))],
+    };
+
+    public static ServerOptions ToServer(BrokerOptions options, ResolvedEndpoints endpoints, TlsCertificates? tls) => new()
+    {
+        Amqp = ListOf(endpoints.Amqp),
+        Amqps = ListOf(endpoints.Amqps),
+        Tls = tls?.Options,
+        ContainerId = options.Listeners.ContainerId,
+        MaxFrameSize = (uint)options.Limits.MaxFrameSize,
+        MaxMessageSize = (ulong)options.Limits.MaxMessageSize,
+        ChannelMax = (ushort)options.Limits.ChannelMax,
+        HandleMax = (uint)options.Limits.HandleMax,
+        IdleTimeout = options.Limits.IdleTimeout,
+        OpenDeadline = options.Limits.OpenTimeout,
+        TlsDeadline = options.Limits.TlsHandshakeTimeout,
+        StalledWriterDeadline = options.Limits.StalledPeerTimeout,
+        LinkCredit = (uint)options.Limits.LinkCredit,
+        MaxTransactionsPerSession = options.Limits.MaxTransactionsPerSession,
+        TransactionTimeout = options.Limits.TransactionTimeout,
+        AutoCreate = options.Addresses.AutoCreate,
+        Addresses = [.. options.Addresses.Rules.Select(rule => new AddressRule(rule.Pattern, KindOf(rule.Kind), rule.AutoCreate))],
+        StopTimeout = options.Stop.Timeout,
+    };
+
+    public static ConnectionAdmission ToAdmission(LimitOptions limits) => new(limits.MaxUnauthenticated, limits.MaxUnauthenticatedPerAddress);
+
+    private static IReadOnlyList<IPEndPoint> ListOf(IPEndPoint? endpoint) => endpoint is null ? [] : [endpoint];
+
+    private static NodeKind KindOf(AddressKind kind) => kind == AddressKind.Topic ? NodeKind.Topic : NodeKind.Queue;
+}

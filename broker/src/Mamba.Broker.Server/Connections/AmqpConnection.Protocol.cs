@@ -1,0 +1,250 @@
+using Mamba.Amqp.Endpoints;
+using Mamba.Amqp.Messaging;
+using Mamba.Amqp.Transport;
+using Mamba.Amqp.Types;
+using Mamba.Broker.Server.Links;
+
+namespace Mamba.Broker.Server.Connections;
+
+// What the peer asks for, as the protocol engine reports it. All calls come from inside a turn.
+internal sealed partial class AmqpConnection
+{
+    private static readonly Symbol[] OfferedCapabilities =
+        [new("ANONYMOUS-RELAY"), new("DELAYED_DELIVERY"), new("SHARED-SUBS"), new("sole-connection-for-container")];
+
+    private static readonly Symbol SoleConnection = new("sole-connection-for-container");
+
+    private readonly LinkBinder _binder;
+    private bool _protocolFailed;
+    private bool _opened;
+
+    /// <summary>Whether the peer asked to be the only connection of its container.</summary>
+    public bool IsSole { get; private set; }
+
+    void IConnectionHandler.OnOpen(Open remote)
+    {
+        ContainerId = remote.ContainerId;
+        IsSole = Array.IndexOf(remote.DesiredCapabilities ?? [], SoleConnection) >= 0;
+        if (!_server.Connections.TryClaimContainer(this))
+        {
+            RefuseOpen(new AmqpError(
+                ErrorCondition.InvalidField,
+                $"The container-id '{ContainerId}' is in use by another connection that wants to be its only one.",
+                new AmqpMap { { new Symbol("invalid-field"), new Symbol("container-id") } }));
+            return;
+        }
+
+        _ticket.Dispose();
+        _opened = true;
+        ClearDeadline();
+        WantTickAt(0);
+        ServerLog.ConnectionOpened(_server.Logger, Id, ContainerId, Principal.Name, Listener.Remote.ToString());
+        _protocol.Open(new Open
+        {
+            ContainerId = _server.Options.ContainerId,
+            OfferedCapabilities = OfferedCapabilities,
+            Properties = _server.OpenProperties,
+        });
+    }
+
+    void IConnectionHandler.OnClose(AmqpError? error) =>
+        _breakCause ??= error is null ? "closed by the peer" : $"closed by the peer: {error}";
+
+    void IConnectionHandler.OnFailed(AmqpException cause)
+    {
+        _protocolFailed = true;
+        _breakCause ??= cause.Error.ToString();
+        ServerLog.ProtocolError(_server.Logger, Id, cause.Condition.Value, cause.Error.Description ?? "");
+    }
+
+    void IConnectionHandler.OnBegin(SessionEndpoint session, Begin remote) =>
+        session.Begin(new Begin { HandleMax = _server.Options.HandleMax });
+
+    void IConnectionHandler.OnEnd(SessionEndpoint session, AmqpError? error) => ReleaseLinks(session);
+
+    void IConnectionHandler.OnSessionFailed(SessionEndpoint session, AmqpError error)
+    {
+        ServerLog.ProtocolError(_server.Logger, Id, error.Condition.Value, error.Description ?? "");
+        ReleaseLinks(session);
+    }
+
+    void IConnectionHandler.OnAttach(LinkEndpoint link, Attach remote)
+    {
+        // What came before on this turn must be in its queues before a new consumer looks at them.
+        PublishCollected();
+        _ = BindAsync(link, remote);
+    }
+
+    void IConnectionHandler.OnDetach(LinkEndpoint link, bool closed, AmqpError? error)
+    {
+        var handler = link.Tag as LinkHandler;
+        PublishCollected();
+        handler?.OnDetach(closed);
+        if (link.IsDetachSent)
+        {
+            return;
+        }
+
+        if (closed && handler?.CloseTerminus is { } closeTerminus)
+        {
+            _ = CloseTerminusAsync(link, closeTerminus);
+        }
+        else
+        {
+            link.Detach(closed);
+        }
+    }
+
+    void IConnectionHandler.OnLinkFailed(LinkEndpoint link, AmqpError error)
+    {
+        ServerLog.ProtocolError(_server.Logger, Id, error.Condition.Value, error.Description ?? "");
+        (link.Tag as LinkHandler)?.OnDetach(closed: true);
+    }
+
+    void IConnectionHandler.OnLinkFlow(SenderEndpoint link)
+    {
+        if (link.Tag is OutboundLink outbound)
+        {
+            MarkReady(outbound);
+        }
+    }
+
+    void IConnectionHandler.OnReceiverFlow(ReceiverEndpoint link)
+    {
+        // What a sender could send if it had credit is no concern of ours: credit follows what we can take.
+    }
+
+    void IConnectionHandler.OnSessionWindowOpen(SessionEndpoint session)
+    {
+        foreach (var link in _links)
+        {
+            if (link is OutboundLink outbound)
+            {
+                MarkReady(outbound);
+            }
+        }
+    }
+
+    void IConnectionHandler.OnDelivery(ReceiverEndpoint link, in IncomingDelivery delivery, ReadOnlySpan<byte> payload)
+    {
+        switch (link.Tag)
+        {
+            case InboundLink inbound:
+                inbound.OnDelivery(delivery, payload);
+                break;
+            case CoordinatorLink coordinator:
+                coordinator.OnDelivery(delivery, payload);
+                break;
+        }
+    }
+
+    void IConnectionHandler.OnDeliveryAborted(ReceiverEndpoint link, in IncomingDelivery delivery)
+    {
+        if (link.Tag is InboundLink inbound)
+        {
+            inbound.OnAborted();
+        }
+    }
+
+    void IConnectionHandler.OnDisposition(SenderEndpoint link, uint deliveryId, long context, DeliveryState? state, bool settled)
+    {
+        if (link.Tag is OutboundLink outbound)
+        {
+            outbound.OnDisposition(deliveryId, context, state, settled);
+        }
+    }
+
+    void IConnectionHandler.OnSenderSettled(ReceiverEndpoint link, uint deliveryId, DeliveryState? state)
+    {
+        // The sender has our outcome: with receiver-settle-mode second there is nothing left to remember.
+    }
+
+    /// <summary>The peer reuses a link name from another connection of its container: the old link is detached as stolen.</summary>
+    public void StealLink(LinkEndpoint link, Attach attach) => _server.Connections.StealLink(this, link, attach);
+
+    /// <summary>Detaches the link of that name because another connection took it over. Thread-safe.</summary>
+    public void LoseLink(LinkEndpoint link) => Post(() =>
+    {
+        if (!_broken && !link.IsDetachSent && link.Tag is LinkHandler handler)
+        {
+            handler.OnDetach(closed: true);
+            link.Detach(closed: true, new AmqpError(
+                ErrorCondition.Stolen, $"Another connection of container '{ContainerId}' attached the link '{link.Name}'."));
+        }
+    });
+
+    /// <summary>Waits for something and comes back in a turn of this connection (at once where there is nothing to wait for).</summary>
+    public async ValueTask<T> InTurn<T>(ValueTask<T> pending)
+    {
+        if (pending.IsCompleted)
+        {
+            return await pending;
+        }
+
+        var back = new TaskCompletionSource();
+        var task = pending.AsTask();
+        _ = task.ContinueWith(
+            _ => Post(back.SetResult), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        await back.Task;
+        return await task;
+    }
+
+    private void RefuseOpen(AmqpError error)
+    {
+        _breakCause ??= error.ToString();
+        _protocol.RefuseOpen(
+            new Open
+            {
+                ContainerId = _server.Options.ContainerId,
+                Properties = new AmqpMap { { new Symbol("amqp:connection-establishment-failed"), "true" } },
+            },
+            error);
+    }
+
+    private async Task BindAsync(LinkEndpoint link, Attach remote)
+    {
+        try
+        {
+            await _binder.BindAsync(link, remote);
+        }
+        catch (Exception e)
+        {
+            ServerLog.ConnectionFault(_server.Logger, e, Id);
+            Cut("internal error");
+        }
+    }
+
+    private async Task CloseTerminusAsync(LinkEndpoint link, Func<Task> closeTerminus)
+    {
+        AmqpError? error = null;
+        try
+        {
+            await closeTerminus();
+        }
+        catch (Engine.EngineException e)
+        {
+            error = Refusal.From(e);
+        }
+
+        Post(() =>
+        {
+            if (!_broken)
+            {
+                link.Detach(closed: true, error);
+            }
+        });
+    }
+
+    /// <summary>The session is over: its links give back what they held before the answering End is written.</summary>
+    private void ReleaseLinks(SessionEndpoint session)
+    {
+        PublishCollected();
+        foreach (var link in _links.ToArray())
+        {
+            if (ReferenceEquals(link.Endpoint.Session, session))
+            {
+                link.OnDetach(closed: false);
+            }
+        }
+    }
+}

@@ -1,0 +1,279 @@
+using Mamba.Amqp.Endpoints;
+using Mamba.Amqp.Transport;
+using Mamba.Broker.Engine;
+using Mamba.Broker.Server.Links;
+using Mamba.Broker.Server.Security;
+using Mamba.Broker.Server.Transport;
+
+namespace Mamba.Broker.Server.Connections;
+
+/// <summary>
+/// One peer: transport, protocol engine, links and transactions. Its turns are the only code that touches any of them.
+/// A turn takes in what arrived, publishes it as one batch, applies what other threads posted, fills the output from the
+/// queues, and sends. See <c>AmqpConnection.IO.cs</c> for bytes and <c>AmqpConnection.Protocol.cs</c> for what the peer asks.
+/// </summary>
+internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler, ITransportOwner
+{
+    private readonly ServerContext _server;
+    private readonly ByteTransport _transport;
+    private readonly ConnectionAdmission.Ticket _ticket;
+    private readonly ConnectionEngine _protocol;
+    private readonly Mailbox _mailbox = new();
+    private readonly List<OutboundLink> _ready = [];
+    private readonly List<OutboundLink> _settling = [];
+    private readonly HashSet<LinkHandler> _links = [];
+    private readonly TransactionTable _transactions;
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private PublishBatch? _batch;
+    private string? _breakCause;
+    private bool _broken;
+    private long _deadline;
+    private string _deadlineCause = string.Empty;
+    private long _nextTick;
+
+    public AmqpConnection(long id, ServerContext server, ByteTransport transport, ConnectionAdmission.Ticket ticket)
+    {
+        Id = id;
+        _server = server;
+        _transport = transport;
+        _ticket = ticket;
+        _transport.Owner = this;
+        Listener = new ListenerContext(transport.LocalEndPoint, transport.RemoteEndPoint, transport.IsTls, transport.ClientCertificate);
+        _protocol = new ConnectionEngine(server.SettingsFor(Listener), this);
+        _binder = new LinkBinder(this);
+        _transactions = new TransactionTable(server);
+        _nextTick = long.MaxValue;
+        SetDeadline(server.Options.OpenDeadline, "no open within the deadline");
+    }
+
+    public long Id { get; }
+
+    public ListenerContext Listener { get; }
+
+    /// <summary>Who the peer is; anonymous until SASL says otherwise.</summary>
+    public Principal Principal { get; private set; } = Principal.Anonymous;
+
+    /// <summary>The peer's container-id, empty before its open.</summary>
+    public string ContainerId { get; private set; } = string.Empty;
+
+    public ServerContext Server => _server;
+
+    public TransactionTable Transactions => _transactions;
+
+    /// <summary>Completes when the connection is gone and everything it held was given back.</summary>
+    public Task Ended => _ended.Task;
+
+    /// <summary>When the connection wants a turn at the latest, in the server's monotonic milliseconds. Read by the ticker.</summary>
+    public long NextTick => Volatile.Read(ref _nextTick);
+
+    /// <summary>The batch that collects what this turn publishes.</summary>
+    public PublishBatch Batch => _batch ??= PublishBatch.Rent();
+
+    public void Start() => Signal();
+
+    /// <summary>Asks for a turn no later than that. The turn's own.</summary>
+    public void WantTickAt(long milliseconds)
+    {
+        if (milliseconds < _nextTick)
+        {
+            Volatile.Write(ref _nextTick, milliseconds);
+        }
+    }
+
+    /// <summary>Runs an action in a turn of this connection. Thread-safe.</summary>
+    public void Post(Action action)
+    {
+        if (_mailbox.PostAction(action))
+        {
+            Signal();
+        }
+    }
+
+    /// <summary>Thread-safe.</summary>
+    public void PostPublished(InboundLink link, ReadOnlySpan<PublishResult> results)
+    {
+        if (_mailbox.PostPublished(link, results))
+        {
+            Signal();
+        }
+    }
+
+    /// <summary>Thread-safe.</summary>
+    public void PostSettled(OutboundLink link, ReadOnlySpan<SettleResult> results)
+    {
+        if (_mailbox.PostSettled(link, results))
+        {
+            Signal();
+        }
+    }
+
+    /// <summary>Thread-safe.</summary>
+    public void PostReady(OutboundLink link)
+    {
+        if (_mailbox.PostReady(link))
+        {
+            Signal();
+        }
+    }
+
+    /// <summary>Asks for a turn of this link before the current turn ends. The turn's own.</summary>
+    public void MarkReady(OutboundLink link) => _ready.Add(link);
+
+    /// <summary>Closes with an error, after a stop of the broker or by an administrator. Thread-safe.</summary>
+    public void CloseWith(AmqpError error) => Post(() =>
+    {
+        if (!_broken)
+        {
+            _breakCause ??= error.ToString();
+            _protocol.Close(error);
+            SetDeadline(_server.Options.StopTimeout, "the peer did not answer close");
+        }
+    });
+
+    /// <summary>Cuts the connection without ceremony. Thread-safe.</summary>
+    public void Cut(string cause) => Post(() => Break(cause));
+
+    public void Register(LinkHandler link) => _links.Add(link);
+
+    public void Unregister(LinkHandler link)
+    {
+        _links.Remove(link);
+        _server.Connections.ReleaseLink(this, link.Endpoint);
+    }
+
+    /// <summary>Link names this connection has, for the registry, under its lock.</summary>
+    public HashSet<LinkIdentity> HeldLinks { get; } = [];
+
+    /// <summary>True once everything it held was given back.</summary>
+    public bool IsBroken => _broken;
+
+    /// <summary>Bytes written and not on their way yet.</summary>
+    public int OutputLength => _protocol.Output.Length;
+
+    /// <summary>Notes a link with settlements that this turn has to hand to the engine.</summary>
+    public void MarkSettling(OutboundLink link) => _settling.Add(link);
+
+    protected override void RunTurn()
+    {
+        if (_broken)
+        {
+            _mailbox.Take();
+            return;
+        }
+
+        try
+        {
+            PumpInput();
+            PublishCollected();
+            ApplyMail();
+            Tick();
+            PumpOutput();
+        }
+        catch (Exception e)
+        {
+            // A fault of ours must not take the process or another connection with it.
+            ServerLog.ConnectionFault(_server.Logger, e, Id);
+            Break("internal error");
+        }
+    }
+
+    private void PublishCollected()
+    {
+        if (_batch is { Count: > 0 } batch)
+        {
+            _batch = null;
+            _server.Engine.Publish(batch);
+        }
+
+        // Consumed messages go after published ones: what a peer did in order happens in order.
+        for (var i = 0; i < _settling.Count; i++)
+        {
+            _settling[i].FlushSettlements();
+        }
+
+        _settling.Clear();
+    }
+
+    private void ApplyMail()
+    {
+        while (!_broken && _mailbox.Take() is { } letters)
+        {
+            foreach (var letter in letters.Published)
+            {
+                letter.Link.OnResult(letter.Result);
+            }
+
+            foreach (var letter in letters.Settled)
+            {
+                letter.Link.OnSettled(letter.Result);
+            }
+
+            foreach (var link in letters.Ready)
+            {
+                _ready.Add(link);
+            }
+
+            foreach (var action in letters.Actions)
+            {
+                action();
+            }
+
+            // An action may have let a held-back transfer through.
+            PublishCollected();
+        }
+    }
+
+    private void Tick()
+    {
+        var now = _server.NowMilliseconds;
+        if (now < _nextTick)
+        {
+            return;
+        }
+
+        if (now >= _deadline)
+        {
+            Break(_deadlineCause);
+            return;
+        }
+
+        _transactions.Expire(now);
+        var next = Math.Min(_protocol.Tick(now), _transactions.NextDeadline);
+        Volatile.Write(ref _nextTick, Math.Min(next, _deadline));
+    }
+
+    /// <summary>From now until the deadline is moved again, reaching it ends the connection. One deadline holds at a time.</summary>
+    private void SetDeadline(TimeSpan within, string cause)
+    {
+        _deadline = _server.NowMilliseconds + (long)within.TotalMilliseconds;
+        _deadlineCause = cause;
+        WantTickAt(_deadline);
+    }
+
+    private void ClearDeadline() => _deadline = long.MaxValue;
+
+    /// <summary>The one way a connection ends: the first cause wins, everything it held goes back.</summary>
+    private void Break(string cause)
+    {
+        if (_broken)
+        {
+            return;
+        }
+
+        _broken = true;
+        var clean = _protocol.IsClosed && !_protocolFailed;
+        ServerLog.ConnectionClosed(_server.Logger, Id, _breakCause ?? cause);
+        foreach (var link in _links)
+        {
+            link.OnConnectionGone(clean);
+        }
+
+        _links.Clear();
+        _transactions.RollBackAll();
+        _ticket.Dispose();
+        _server.Connections.Remove(this);
+        _transport.Dispose();
+        ReleaseBuffers();
+        _ended.TrySetResult();
+    }
+}

@@ -1,0 +1,99 @@
+using System.Collections.Concurrent;
+using Mamba.Amqp.Endpoints;
+using Mamba.Amqp.Transport;
+
+namespace Mamba.Broker.Server.Connections;
+
+/// <summary>
+/// All connections, the containers that want to be sole, and which connection has which link name of a container
+/// (AMQP 1.0 §2.6.1: a link is its name, its direction and the two containers). Thread-safe.
+/// </summary>
+internal sealed class ConnectionRegistry
+{
+    private readonly ConcurrentDictionary<long, AmqpConnection> _connections = new();
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, AmqpConnection> _sole = new(StringComparer.Ordinal);
+    private readonly Dictionary<LinkIdentity, LinkHolder> _links = [];
+
+    public ICollection<AmqpConnection> All => _connections.Values;
+
+    public void Add(AmqpConnection connection) => _connections[connection.Id] = connection;
+
+    /// <summary>
+    /// Claims the connection's container-id if it wants to be sole; false when another sole connection has it. Connections that do
+    /// not ask share a container-id as they like.
+    /// </summary>
+    public bool TryClaimContainer(AmqpConnection connection)
+    {
+        if (!connection.IsSole)
+        {
+            return true;
+        }
+
+        lock (_gate)
+        {
+            return _sole.TryAdd(connection.ContainerId, connection);
+        }
+    }
+
+    /// <summary>Notes who has a link, and takes it from the connection of the same container and user that had it before.</summary>
+    public void StealLink(AmqpConnection connection, LinkEndpoint link, Attach attach)
+    {
+        LinkHolder? former;
+        var identity = new LinkIdentity(connection.ContainerId, connection.Principal.Name, attach.Name, attach.Role);
+        lock (_gate)
+        {
+            _links.Remove(identity, out former);
+            _links[identity] = new LinkHolder(connection, link);
+            connection.HeldLinks.Add(identity);
+        }
+
+        if (former is not null && former.Link != link && (former.Connection != connection || former.Link.Session != link.Session))
+        {
+            former.Connection.LoseLink(former.Link);
+        }
+    }
+
+    public void Remove(AmqpConnection connection)
+    {
+        _connections.TryRemove(connection.Id, out _);
+        lock (_gate)
+        {
+            if (_sole.TryGetValue(connection.ContainerId, out var sole) && sole == connection)
+            {
+                _sole.Remove(connection.ContainerId);
+            }
+
+            foreach (var identity in connection.HeldLinks)
+            {
+                if (_links.TryGetValue(identity, out var holder) && holder.Connection == connection)
+                {
+                    _links.Remove(identity);
+                }
+            }
+        }
+    }
+
+    /// <summary>The link is detached: its name is free.</summary>
+    public void ReleaseLink(AmqpConnection connection, LinkEndpoint link)
+    {
+        if (link.RemoteAttach is not { } attach)
+        {
+            return;
+        }
+
+        var identity = new LinkIdentity(connection.ContainerId, connection.Principal.Name, attach.Name, attach.Role);
+        lock (_gate)
+        {
+            if (_links.TryGetValue(identity, out var holder) && holder.Link == link)
+            {
+                _links.Remove(identity);
+                connection.HeldLinks.Remove(identity);
+            }
+        }
+    }
+
+    private sealed record LinkHolder(AmqpConnection Connection, LinkEndpoint Link);
+}
+
+internal readonly record struct LinkIdentity(string ContainerId, string Principal, string Name, Role Role);

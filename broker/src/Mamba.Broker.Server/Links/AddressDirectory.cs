@@ -1,0 +1,69 @@
+using Mamba.Broker.Engine;
+
+namespace Mamba.Broker.Server.Links;
+
+/// <summary>
+/// From an address to its node. The kind comes, in this order, from the prefix, the terminus capabilities, the node that is
+/// there, and configuration; an address that nothing speaks for is a queue. Thread-safe.
+/// </summary>
+internal sealed class AddressDirectory(MessageEngine engine, ServerOptions options)
+{
+    private readonly AddressPattern[] _patterns = [.. options.Addresses.Select(rule => new AddressPattern(rule.Pattern))];
+
+    /// <summary>The node that is there, or null; an address that cannot be or has another kind is refused.</summary>
+    /// <exception cref="LinkRefusedException">The address is no address, or the node is of the other kind.</exception>
+    public IMessageNode? Find(in NodeAddress address)
+    {
+        if (address.Fault() is { } fault)
+        {
+            throw new LinkRefusedException(Refusal.InvalidAddress(fault));
+        }
+
+        var node = engine.Find(address.Name);
+        if (node is not null && address.Kind is { } wanted && wanted != node.Kind)
+        {
+            throw new LinkRefusedException(Refusal.WrongKind(address.Name, node.Kind, wanted));
+        }
+
+        return node;
+    }
+
+    /// <summary>The node, made when it is missing and may be made.</summary>
+    /// <exception cref="LinkRefusedException">Not an address, another kind, or missing and not to be made.</exception>
+    public async ValueTask<IMessageNode> ResolveAsync(NodeAddress address)
+    {
+        if (Find(address) is { } node)
+        {
+            return node;
+        }
+
+        var rule = RuleFor(address.Name);
+        if (address.IsTemporary || MessageEngine.IsTemporaryName(address.Name) || !(rule?.AutoCreate ?? options.AutoCreate))
+        {
+            throw new LinkRefusedException(Refusal.NotFound(address.Name));
+        }
+
+        var kind = address.Kind ?? rule?.Kind ?? NodeKind.Queue;
+        try
+        {
+            return await engine.GetOrCreateAsync(address.Name, kind);
+        }
+        catch (EngineException e)
+        {
+            throw new LinkRefusedException(Refusal.From(e));
+        }
+    }
+
+    private AddressRule? RuleFor(string name)
+    {
+        for (var i = 0; i < _patterns.Length; i++)
+        {
+            if (_patterns[i].Matches(name))
+            {
+                return options.Addresses[i];
+            }
+        }
+
+        return null;
+    }
+}

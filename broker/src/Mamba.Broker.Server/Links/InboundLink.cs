@@ -1,0 +1,191 @@
+using Mamba.Amqp.Endpoints;
+using Mamba.Amqp.Messaging;
+using Mamba.Amqp.Transactions;
+using Mamba.Amqp.Transport;
+using Mamba.Broker.Engine;
+using Mamba.Broker.Server.Connections;
+using Mamba.Broker.Server.Messages;
+
+namespace Mamba.Broker.Server.Links;
+
+/// <summary>
+/// A link that messages come in on: to one node, or (anonymous terminus) to whatever each message's <c>to</c> names.
+/// Credit is a window over messages that are under way or not yet answered, so a slow journal slows the sender down.
+/// </summary>
+internal sealed class InboundLink : LinkHandler, IPublishObserver
+{
+    private readonly ReceiverEndpoint _endpoint;
+    private readonly IMessageNode? _node;
+    private readonly TerminusOwner _owner;
+    private readonly AnonymousRouter? _router;
+    private readonly uint _window;
+    private uint _answered;
+
+    public InboundLink(AmqpConnection connection, ReceiverEndpoint endpoint, IMessageNode? node, TerminusOwner owner)
+        : base(connection, endpoint)
+    {
+        _endpoint = endpoint;
+        _node = node;
+        _owner = owner;
+        _router = node is null ? new AnonymousRouter(connection.Server.Addresses) : null;
+        _window = connection.Server.Options.LinkCredit;
+        node?.AddProducer();
+    }
+
+    public void Open() => _endpoint.AddCredit(_window);
+
+    /// <summary>One complete message from the peer.</summary>
+    public void OnDelivery(in IncomingDelivery delivery, ReadOnlySpan<byte> payload)
+    {
+        var message = MessageIngress.Read(
+            payload, Server.Time.GetUtcNow().ToUnixTimeMilliseconds(), wantTo: _router is not null, out var to, out var fault);
+        if (message is null)
+        {
+            Refuse(delivery.DeliveryId, delivery.IsSettled, delivery.State, delivery.Tag, fault!);
+            return;
+        }
+
+        message.Origin = Connection.ContainerId;
+        var incoming = new Incoming(message, delivery.DeliveryId, delivery.IsSettled, delivery.Tag, delivery.State as TransactionalState);
+        if (_node is not null)
+        {
+            Accept(incoming, _node);
+        }
+        else
+        {
+            _router!.Route(this, incoming, to);
+        }
+    }
+
+    /// <summary>The message's node is known: publishes it with this turn's batch, or enlists it in its transaction.</summary>
+    public void Accept(in Incoming incoming, IMessageNode node)
+    {
+        if (IsGone)
+        {
+            incoming.Message.Release();
+            return;
+        }
+
+        if (incoming.Transaction is { } state)
+        {
+            Enlist(incoming, node, state);
+        }
+        else if (incoming.Settled)
+        {
+            Connection.Batch.Add(node, incoming.Message, observer: null, 0);
+            GiveCreditBack();
+        }
+        else
+        {
+            Connection.Batch.Add(node, incoming.Message, this, incoming.DeliveryId);
+        }
+    }
+
+    /// <summary>The message is not taken: rejected where that can be said, otherwise the link ends (anonymous terminus §2.2.2).</summary>
+    public void Refuse(in Incoming incoming, AmqpError error)
+    {
+        incoming.Message.Release();
+        Refuse(incoming.DeliveryId, incoming.Settled, incoming.Transaction, incoming.Tag, error);
+    }
+
+    /// <summary>Runs an action in a later turn of the connection. Thread-safe.</summary>
+    public void Post(Action action) => Connection.Post(action);
+
+    /// <summary>Any thread: results go to the next turn.</summary>
+    void IPublishObserver.OnPublished(ReadOnlySpan<PublishResult> results) => Connection.PostPublished(this, results);
+
+    /// <summary>The sender took a message back half-way: its credit is used, nothing else happened.</summary>
+    public void OnAborted() => GiveCreditBack();
+
+    public void OnResult(in PublishResult result)
+    {
+        if (IsGone)
+        {
+            return;
+        }
+
+        var error = Refusal.From(result.Outcome, _node?.Address ?? "the address in 'to'");
+        DeliveryState state = error is null ? Accepted.Instance : new Rejected { Error = error };
+        _endpoint.Disposition((uint)result.Token, (uint)result.Token, state, settled: true);
+        GiveCreditBack();
+    }
+
+    protected override void Release(bool clean, bool closed)
+    {
+        _node?.RemoveProducer();
+        Server.Engine.CloseOwner(_owner);
+        _router?.Drop();
+    }
+
+    private void Enlist(in Incoming incoming, IMessageNode node, TransactionalState state)
+    {
+        if (Connection.Transactions.Find(state.TxnId) is not { } transaction)
+        {
+            incoming.Message.Release();
+            Detach(TransactionErrors.UnknownId());
+            return;
+        }
+
+        var outcome = transaction.Work.AddPublish(node, incoming.Message);
+        var error = Refusal.From(outcome, node.Address);
+        if (incoming.Settled)
+        {
+            if (error is not null)
+            {
+                transaction.Work.MarkRollbackOnly(error.Description!);
+            }
+        }
+        else
+        {
+            // Answered now, not at commit: clients wait for it before they commit.
+            Outcome answer = error is null ? Accepted.Instance : new Rejected { Error = error };
+            _endpoint.Disposition(
+                incoming.DeliveryId, incoming.DeliveryId, new TransactionalState { TxnId = state.TxnId, Outcome = answer }, settled: true);
+        }
+
+        GiveCreditBack();
+    }
+
+    private void Refuse(uint deliveryId, bool settled, DeliveryState? state, in DeliveryTag tag, AmqpError error)
+    {
+        if (IsGone)
+        {
+            return;
+        }
+
+        if (settled && state is TransactionalState settledInTransaction)
+        {
+            Connection.Transactions.Find(settledInTransaction.TxnId)?.Work.MarkRollbackOnly(error.Description ?? error.Condition.Value);
+            GiveCreditBack();
+            return;
+        }
+
+        if (settled)
+        {
+            error.Info ??= new Mamba.Amqp.Types.AmqpMap();
+            error.Info[new Mamba.Amqp.Types.Symbol("delivery-tag")] = tag.ToArray();
+            Detach(error);
+            return;
+        }
+
+        var rejected = new Rejected { Error = error };
+        DeliveryState answer = state is TransactionalState transactional
+            ? new TransactionalState { TxnId = transactional.TxnId, Outcome = rejected }
+            : rejected;
+        _endpoint.Disposition(deliveryId, deliveryId, answer, settled: true);
+        GiveCreditBack();
+    }
+
+    private void GiveCreditBack()
+    {
+        if (++_answered >= _window / 2)
+        {
+            _endpoint.AddCredit(_answered);
+            _answered = 0;
+        }
+    }
+}
+
+/// <summary>A message on its way from the wire to its node.</summary>
+internal readonly record struct Incoming(
+    StoredMessage Message, uint DeliveryId, bool Settled, DeliveryTag Tag, TransactionalState? Transaction);

@@ -1,0 +1,234 @@
+using Mamba.Amqp.Endpoints;
+using Mamba.Amqp.Messaging;
+using Mamba.Amqp.Transactions;
+using Mamba.Amqp.Transport;
+using Mamba.Amqp.Types;
+using Mamba.Broker.Engine;
+using Mamba.Broker.Server.Connections;
+
+namespace Mamba.Broker.Server.Links;
+
+/// <summary>
+/// Answers attach: finds or makes what the terminus means, subscribes, and replies with what is really in force; or refuses.
+/// Runs in turns of its connection, coming back to one after every wait.
+/// </summary>
+internal sealed class LinkBinder(AmqpConnection connection)
+{
+    private static readonly Symbol[] AllOutcomes =
+        [new("amqp:accepted:list"), new("amqp:rejected:list"), new("amqp:released:list"), new("amqp:modified:list")];
+
+    private static readonly Symbol DelayedDelivery = new("DELAYED_DELIVERY");
+    private static readonly Symbol SharedSubscriptions = new("SHARED-SUBS");
+    private static readonly Symbol GlobalCapability = new("global");
+
+    private ServerContext Server => connection.Server;
+
+    public async Task BindAsync(LinkEndpoint link, Attach attach)
+    {
+        try
+        {
+            if (link is SenderEndpoint sender)
+            {
+                await BindOutgoingAsync(sender, attach);
+            }
+            else
+            {
+                await BindIncomingAsync((ReceiverEndpoint)link, attach);
+            }
+        }
+        catch (LinkRefusedException e)
+        {
+            Refuse(link, attach, e.Error);
+        }
+        catch (EngineException e)
+        {
+            Refuse(link, attach, Refusal.From(e));
+        }
+    }
+
+    private void Refuse(LinkEndpoint link, Attach attach, AmqpError error)
+    {
+        var address = attach.Role == Role.Sender ? (attach.Target as Target)?.Address : attach.Source?.Address;
+        ServerLog.LinkRefused(
+            Server.Logger, connection.Id, attach.Name, address ?? "", error.Condition.Value, error.Description ?? "");
+        if (!connection.IsBroken && !link.IsDetachSent)
+        {
+            link.Refuse(error);
+        }
+    }
+
+    private async Task BindIncomingAsync(ReceiverEndpoint link, Attach attach)
+    {
+        if (attach.Target is Coordinator)
+        {
+            var coordinator = new CoordinatorLink(connection, link);
+            Adopt(link, coordinator);
+            link.Attach(ReplyToSender(attach, new Coordinator
+            {
+                Capabilities =
+                [
+                    TransactionCapability.LocalTransactions, TransactionCapability.MultiTxnsPerSsn, TransactionCapability.MultiSsnsPerTxn,
+                ],
+            }));
+            coordinator.Open();
+            return;
+        }
+
+        if (attach.Target is not Target target)
+        {
+            throw new LinkRefusedException(new AmqpError(
+                ErrorCondition.InvalidField, "The attach names no target; name an address, or send an empty target for an anonymous link."));
+        }
+
+        connection.StealLink(link, attach);
+        var owner = new TerminusOwner(connection);
+        var node = target.Dynamic || target.Address is not null
+            ? await connection.InTurn(ResolveAsync(target.Address, target.Dynamic, target.DynamicNodeProperties, target.Capabilities, owner))
+            : null;
+        if (connection.IsBroken || link.IsDetachSent)
+        {
+            Server.Engine.CloseOwner(owner);
+            return;
+        }
+
+        var handler = new InboundLink(connection, link, node, owner);
+        Adopt(link, handler);
+        link.Attach(ReplyToSender(attach, node is null ? new Target() : DescribeTarget(target, node)));
+        handler.Open();
+    }
+
+    private async Task BindOutgoingAsync(SenderEndpoint link, Attach attach)
+    {
+        if (attach.Source is null)
+        {
+            BindLookUp(link, attach);
+            return;
+        }
+
+        var source = attach.Source;
+        if (!source.Dynamic && source.Address is null)
+        {
+            throw new LinkRefusedException(new AmqpError(
+                ErrorCondition.InvalidField, "The source has no address; name one, or ask for a dynamic node."));
+        }
+
+        connection.StealLink(link, attach);
+        var owner = new TerminusOwner(connection);
+        var node = await connection.InTurn(
+            ResolveAsync(source.Address, source.Dynamic, source.DynamicNodeProperties, source.Capabilities, owner));
+        if (node is { IsTemporary: true, Owner: TerminusOwner other } && other.Connection != connection)
+        {
+            throw new LinkRefusedException(Refusal.NotOwner(node.Address));
+        }
+
+        var binding = await connection.InTurn(SourceBinding.MakeAsync(Server.Engine, connection.ContainerId, node, attach));
+        if (connection.IsBroken || link.IsDetachSent)
+        {
+            Server.Engine.CloseOwner(owner);
+            return;
+        }
+
+        var settled = attach.SndSettleMode == SenderSettleMode.Settled;
+        var terms = new OutboundTerms(node.Address, settled, source.DefaultOutcome, binding.CloseTerminus, owner);
+        var handler = new OutboundLink(connection, link, terms);
+        var subscription = binding.Subscribe(handler);
+        Adopt(link, handler);
+        link.Attach(ReplyToReceiver(attach, DescribeSource(source, node, binding)));
+        handler.Open(subscription);
+    }
+
+    /// <summary>A consumer that names no source asks what an existing subscription of its name is, usually to close (unsubscribe) it.</summary>
+    private void BindLookUp(SenderEndpoint link, Attach attach)
+    {
+        var global = Array.IndexOf(attach.DesiredCapabilities ?? [], GlobalCapability) >= 0;
+        var key = SubscriptionNames.LookUp(connection.ContainerId, attach.Name, global);
+        var found = Server.Engine.FindSubscription(key)
+            ?? throw new LinkRefusedException(Refusal.NoSubscription(key.Name));
+        Adopt(link, new LookUpLink(connection, link, () => Server.Engine.DeleteSubscriptionAsync(key)));
+        link.Attach(ReplyToReceiver(attach, new Source
+        {
+            Address = found.TopicAddress,
+            Durable = TerminusDurability.UnsettledState,
+            ExpiryPolicy = TerminusExpiryPolicy.Never,
+            DistributionMode = DistributionMode.Copy,
+            Outcomes = AllOutcomes,
+            Capabilities = TerminusCapabilities.DescribeSubscription(found.Options.Shared, found.Key.ClientId is null),
+        }));
+    }
+
+    private async ValueTask<IMessageNode> ResolveAsync(
+        string? address, bool dynamic, AmqpMap? properties, Symbol[]? capabilities, TerminusOwner owner)
+    {
+        var wanted = TerminusCapabilities.Parse(capabilities);
+        return dynamic
+            ? await Server.Engine.CreateTemporaryAsync(wanted.Kind ?? NodeKind.Queue, LifetimePolicies.Read(properties), owner)
+            : await Server.Addresses.ResolveAsync(NodeAddress.Parse(address!, wanted));
+    }
+
+    private void Adopt(LinkEndpoint link, LinkHandler handler)
+    {
+        link.Tag = handler;
+        connection.Register(handler);
+    }
+
+    private static Target DescribeTarget(Target asked, IMessageNode node) => new()
+    {
+        Address = asked.Dynamic ? node.Address : asked.Address,
+        Durable = asked.Dynamic ? TerminusDurability.None : asked.Durable,
+        ExpiryPolicy = asked.Dynamic ? TerminusExpiryPolicy.LinkDetach : asked.ExpiryPolicy,
+        Timeout = asked.Dynamic ? 0 : asked.Timeout,
+        Dynamic = asked.Dynamic,
+        DynamicNodeProperties = asked.Dynamic ? LifetimePolicies.Write(LifetimePolicies.Read(asked.DynamicNodeProperties)) : null,
+        Capabilities = TerminusCapabilities.Describe(node),
+    };
+
+    private static Source DescribeSource(Source asked, IMessageNode node, SourceBinding binding) => new()
+    {
+        Address = asked.Dynamic ? node.Address : asked.Address,
+        Durable = binding.IsDurable ? TerminusDurability.UnsettledState : TerminusDurability.None,
+        ExpiryPolicy = binding.IsDurable ? TerminusExpiryPolicy.Never
+            : asked.ExpiryPolicy == TerminusExpiryPolicy.Never ? TerminusExpiryPolicy.LinkDetach : asked.ExpiryPolicy,
+        Dynamic = asked.Dynamic,
+        DynamicNodeProperties = asked.Dynamic ? LifetimePolicies.Write(LifetimePolicies.Read(asked.DynamicNodeProperties)) : null,
+        DistributionMode = binding.IsCopy ? DistributionMode.Copy : DistributionMode.Move,
+        Filter = binding.FiltersInForce,
+        DefaultOutcome = asked.DefaultOutcome ?? Released.Instance,
+        Outcomes = AllOutcomes,
+        Capabilities = binding.Capabilities ?? TerminusCapabilities.Describe(node),
+    };
+
+    private Attach ReplyToSender(Attach attach, ITarget target) => new()
+    {
+        SndSettleMode = attach.SndSettleMode,
+        RcvSettleMode = attach.RcvSettleMode,
+        Source = attach.Source,
+        Target = target,
+        MaxMessageSize = Server.Options.MaxMessageSize,
+        OfferedCapabilities = Offered(attach),
+    };
+
+    private static Attach ReplyToReceiver(Attach attach, Source source) => new()
+    {
+        SndSettleMode = attach.SndSettleMode,
+        RcvSettleMode = attach.RcvSettleMode,
+        Source = source,
+        Target = attach.Target,
+        InitialDeliveryCount = 0,
+        OfferedCapabilities = Offered(attach),
+    };
+
+    /// <summary>Of what the peer desires on this link, what it gets.</summary>
+    private static Symbol[]? Offered(Attach attach)
+    {
+        List<Symbol>? offered = null;
+        foreach (var desired in attach.DesiredCapabilities ?? [])
+        {
+            if (desired == DelayedDelivery || desired == SharedSubscriptions)
+            {
+                (offered ??= []).Add(desired);
+            }
+        }
+
+        return offered?.ToArray();
+    }
+}

@@ -1,0 +1,279 @@
+using Mamba.Amqp.Codec;
+using Mamba.Amqp.Endpoints;
+using Mamba.Amqp.Messaging;
+using Mamba.Amqp.Transactions;
+using Mamba.Amqp.Transport;
+using Mamba.Broker.Engine;
+using Mamba.Broker.Server.Connections;
+using Mamba.Broker.Server.Messages;
+
+namespace Mamba.Broker.Server.Links;
+
+/// <summary>
+/// A link that messages go out on. It pulls from its subscription when signalled, up to the credit, and writes what it pulled
+/// until the output is full; what it could not write yet it keeps, in order. Settlements of one turn go to the engine together.
+/// </summary>
+internal sealed class OutboundLink : LinkHandler, ISubscriber
+{
+    /// <summary>Messages pulled at a time: enough to pay for the queue's lock, few enough to leave some to other consumers.</summary>
+    private const int PullSize = 64;
+
+    private readonly SenderEndpoint _endpoint;
+    private readonly string _address;
+    private readonly bool _settled;
+    private readonly Outcome? _defaultOutcome;
+    private readonly TerminusOwner _owner;
+    private readonly ByteBuffer _header = new();
+    private readonly SettlementQueue _settlements;
+    private ISubscription _subscription = null!;
+    private AcquiredMessage[] _pulled = [];
+    private int _next;
+    private int _count;
+    private StoredMessage? _body;
+    private OutgoingDelivery _current;
+    private ulong _lastTag;
+    private int _signalled;
+
+    public OutboundLink(AmqpConnection connection, SenderEndpoint endpoint, OutboundTerms terms)
+        : base(connection, endpoint)
+    {
+        _endpoint = endpoint;
+        _address = terms.Address;
+        _settled = terms.Settled;
+        _defaultOutcome = terms.DefaultOutcome;
+        _owner = terms.Owner;
+        CloseTerminus = terms.CloseTerminus;
+        _settlements = new SettlementQueue(this, connection, endpoint);
+    }
+
+    public ISubscription Subscription => _subscription;
+
+    public override Func<Task>? CloseTerminus { get; }
+
+    /// <summary>Connects the link to its messages; until then signals are remembered only.</summary>
+    public void Open(ISubscription subscription)
+    {
+        _subscription = subscription;
+        Connection.MarkReady(this);
+    }
+
+    /// <summary>Any thread: there may be messages.</summary>
+    public void OnReady()
+    {
+        if (Interlocked.Exchange(ref _signalled, 1) == 0)
+        {
+            Connection.PostReady(this);
+        }
+    }
+
+    /// <summary>Any thread.</summary>
+    public void OnNodeDeleted() => Connection.Post(() => Detach(Refusal.NodeDeleted(_address)));
+
+    /// <summary>
+    /// Writes messages up to credit, window and <paramref name="maxBytes"/>. Returns true when only the byte limit stopped it.
+    /// </summary>
+    public bool Pump(int maxBytes)
+    {
+        if (IsGone || _subscription is null)
+        {
+            return false;
+        }
+
+        Volatile.Write(ref _signalled, 0);
+        var limit = Connection.OutputLength + maxBytes;
+        while (_body is not null || TakeNext())
+        {
+            var room = limit - Connection.OutputLength;
+            if (room <= 0)
+            {
+                return true;
+            }
+
+            var result = _endpoint.Send(ref _current, _header.WrittenSpan, _body!.Span, room);
+            if (result == SendResult.Partial)
+            {
+                return true;
+            }
+
+            if (!Finish(result))
+            {
+                return false;
+            }
+        }
+
+        _settlements.Flush();
+        if (_endpoint is { Drain: true, Credit: > 0 } && _next == _count)
+        {
+            _endpoint.Drained();
+        }
+
+        return false;
+    }
+
+    /// <summary>The peer's word on one delivery.</summary>
+    public void OnDisposition(uint deliveryId, long token, DeliveryState? state, bool settled)
+    {
+        if (IsGone)
+        {
+            return;
+        }
+
+        if (state is TransactionalState transactional)
+        {
+            Retire(deliveryId, token, transactional, settled);
+        }
+        else if ((state as Outcome ?? (settled ? _defaultOutcome ?? Released.Instance : null)) is { } outcome)
+        {
+            _settlements.Add(deliveryId, token, outcome, settled);
+        }
+    }
+
+    /// <summary>Hands the turn's settlements to the engine.</summary>
+    public void FlushSettlements() => _settlements.Flush();
+
+    public void OnSettled(in SettleResult result)
+    {
+        if (!IsGone)
+        {
+            _settlements.OnSettled(result);
+        }
+    }
+
+    protected override void Release(bool clean, bool closed)
+    {
+        _settlements.Flush();
+        DropPulled();
+        var failed = !clean && _defaultOutcome is Modified { DeliveryFailed: true };
+        _subscription?.Close(failed ? SettleOnClose.Failed : SettleOnClose.Released);
+        Server.Engine.CloseOwner(_owner);
+        _header.Dispose();
+    }
+
+    private bool TakeNext()
+    {
+        while (true)
+        {
+            if (_next == _count && !Pull())
+            {
+                return false;
+            }
+
+            ref var message = ref _pulled[_next++];
+            var body = message.Message ?? Load(message);
+            message.Message = null;
+            if (body is null)
+            {
+                continue;
+            }
+
+            _body = body;
+            _header.Clear();
+            MessageEgress.WriteHeader(_header, message, Server.Time);
+            _current = new OutgoingDelivery
+            {
+                Tag = DeliveryTag.FromUInt64(_lastTag++),
+                IsSettled = _settled,
+                Context = message.Token,
+            };
+            return true;
+        }
+    }
+
+    private bool Pull()
+    {
+        var credit = _endpoint.Credit;
+        if (credit == 0)
+        {
+            // We were signalled and cannot take any: the engine wakes the next consumer.
+            _subscription.Acquire([]);
+            return false;
+        }
+
+        if (_pulled.Length == 0)
+        {
+            _pulled = new AcquiredMessage[PullSize];
+        }
+
+        _next = 0;
+        _count = _subscription.Acquire(_pulled.AsSpan(0, (int)Math.Min(credit, PullSize)));
+        return _count > 0;
+    }
+
+    private StoredMessage? Load(in AcquiredMessage message)
+    {
+        try
+        {
+            return _subscription.LoadBody(message);
+        }
+        catch (EngineException e)
+        {
+            // The message stays acquired and on disk, for a person to look at; the queue goes on.
+            ServerLog.MessageUnreadable(Server.Logger, _address, e.Message);
+            return null;
+        }
+    }
+
+    /// <summary>Returns false when the link has to wait.</summary>
+    private bool Finish(SendResult result)
+    {
+        switch (result)
+        {
+            case SendResult.Sent:
+                if (_settled)
+                {
+                    _settlements.Add(_current.Context);
+                }
+
+                DropBody();
+                return true;
+            case SendResult.TooLarge:
+                // Never fits this consumer; others may have it.
+                ServerLog.MessageTooLargeForConsumer(Server.Logger, _address, _body!.Length);
+                _settlements.AddUndeliverable(_current.Context);
+                DropBody();
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    private void Retire(uint deliveryId, long token, TransactionalState state, bool settled)
+    {
+        if (Connection.Transactions.Find(state.TxnId) is not { } transaction)
+        {
+            Detach(TransactionErrors.UnknownId());
+            return;
+        }
+
+        var outcome = state.Outcome ?? _defaultOutcome ?? Released.Instance;
+        if (!transaction.Work.AddSettle(_subscription, SettlementQueue.ToSettlement(token, outcome), settled))
+        {
+            transaction.Work.MarkRollbackOnly("an acknowledged delivery is not held by its link any more, or the transaction is too large");
+            return;
+        }
+
+        if (!settled)
+        {
+            transaction.SettleAtCommit(_endpoint, deliveryId, outcome);
+        }
+    }
+
+    private void DropBody()
+    {
+        _body?.Release();
+        _body = null;
+    }
+
+    private void DropPulled()
+    {
+        DropBody();
+        for (; _next < _count; _next++)
+        {
+            _pulled[_next].Message?.Release();
+            _pulled[_next].Message = null;
+        }
+    }
+}
+
+/// <summary>What was agreed at attach about messages going out.</summary>
+internal sealed record OutboundTerms(string Address, bool Settled, Outcome? DefaultOutcome, Func<Task>? CloseTerminus, TerminusOwner Owner);

@@ -1,0 +1,66 @@
+using Mamba.Amqp.Transport;
+using Mamba.Broker.Engine;
+
+namespace Mamba.Broker.Server.Links;
+
+/// <summary>A link that is not to be: answered by attach with a null terminus and detach with this error.</summary>
+internal sealed class LinkRefusedException(AmqpError error) : Exception(error.Description)
+{
+    public AmqpError Error { get; } = error;
+}
+
+/// <summary>The errors that links are refused with, each saying what failed, why, and what to do.</summary>
+internal static class Refusal
+{
+    public static AmqpError InvalidAddress(string fault) => new(
+        ErrorCondition.InvalidField, $"The address cannot be used: {fault}.");
+
+    public static AmqpError NotFound(string address) => new(
+        ErrorCondition.NotFound,
+        $"There is no node at '{address}', and it may not be created by attaching; have it created, or allow auto-creation for it.");
+
+    public static AmqpError WrongKind(string address, NodeKind there, NodeKind wanted) => new(
+        ErrorCondition.IllegalState,
+        $"'{address}' is a {Name(there)}, and the link asks for a {Name(wanted)}; use another address or ask for a {Name(there)}.");
+
+    public static AmqpError NotOwner(string address) => new(
+        ErrorCondition.ResourceLocked,
+        $"'{address}' is a temporary node of another connection: only the connection that created it may receive from it.");
+
+    public static AmqpError NoSubscription(string name) => new(
+        ErrorCondition.NotFound, $"There is no subscription '{name}' to look up.");
+
+    public static AmqpError NotImplemented(string what) => new(ErrorCondition.NotImplemented, $"{what} is not implemented.");
+
+    public static AmqpError NodeDeleted(string address) => new(ErrorCondition.ResourceDeleted, $"'{address}' was deleted.");
+
+    /// <summary>The engine's refusal in AMQP's terms.</summary>
+    public static AmqpError From(EngineException e) => new(
+        e.Error switch
+        {
+            EngineError.NotFound => ErrorCondition.NotFound,
+            EngineError.ResourceLocked => ErrorCondition.ResourceLocked,
+            EngineError.NotAllowed => ErrorCondition.NotAllowed,
+            EngineError.Mismatch => ErrorCondition.IllegalState,
+            EngineError.LimitExceeded => ErrorCondition.ResourceLimitExceeded,
+            _ => ErrorCondition.InternalError,
+        },
+        e.Message);
+
+    /// <summary>Why a message was not stored; null for an accepted one.</summary>
+    public static AmqpError? From(PublishOutcome outcome, string address) => outcome switch
+    {
+        PublishOutcome.Accepted => null,
+        PublishOutcome.RejectedFull => new AmqpError(
+            ErrorCondition.ResourceLimitExceeded, $"'{address}' has reached its limit; send again when messages have been consumed."),
+        PublishOutcome.NotFound => new AmqpError(ErrorCondition.NotFound, $"'{address}' was deleted."),
+        PublishOutcome.TooLarge => new AmqpError(
+            ErrorCondition.MessageSizeExceeded, $"The message is larger than the store of '{address}' can hold."),
+        PublishOutcome.LimitExceeded => new AmqpError(
+            ErrorCondition.ResourceLimitExceeded, "The transaction has reached its limit of operations or bytes; commit in smaller units."),
+        _ => new AmqpError(
+            ErrorCondition.InternalError, "The broker cannot write its journal and takes no more durable messages; see its log."),
+    };
+
+    private static string Name(NodeKind kind) => kind == NodeKind.Topic ? "topic" : "queue";
+}

@@ -1,0 +1,114 @@
+using Mamba.Amqp.Codec;
+using Mamba.Amqp.Endpoints;
+using Mamba.Amqp.Messaging;
+using Mamba.Broker.Engine;
+using Mamba.Broker.Server.Connections;
+
+namespace Mamba.Broker.Server.Links;
+
+/// <summary>
+/// The outcomes a peer stated for deliveries of one link, collected over a turn. Those it settled go to the engine without
+/// waiting; those it left unsettled are answered with our settlement once the outcome is stored.
+/// </summary>
+internal sealed class SettlementQueue(OutboundLink link, AmqpConnection connection, SenderEndpoint endpoint) : ISettleObserver
+{
+    private readonly Dictionary<long, Unanswered> _unanswered = [];
+    private Settlement[] _settled = [];
+    private Settlement[] _toConfirm = [];
+    private int _settledCount;
+    private int _toConfirmCount;
+
+    /// <summary>A delivery that was sent settled: consumed as soon as it is written.</summary>
+    public void Add(long token) => Append(ref _settled, ref _settledCount, Settlement.Accept(token));
+
+    /// <summary>A message this link can never carry.</summary>
+    public void AddUndeliverable(long token) =>
+        Append(ref _settled, ref _settledCount, new Settlement(token, OutcomeKind.Modified, UndeliverableHere: true));
+
+    public void Add(uint deliveryId, long token, Outcome outcome, bool settled)
+    {
+        var settlement = ToSettlement(token, outcome);
+        if (settled)
+        {
+            Append(ref _settled, ref _settledCount, settlement);
+        }
+        else if (_unanswered.TryAdd(token, new Unanswered(deliveryId, outcome)))
+        {
+            Append(ref _toConfirm, ref _toConfirmCount, settlement);
+        }
+    }
+
+    public void Flush()
+    {
+        if (_settledCount > 0)
+        {
+            var count = _settledCount;
+            _settledCount = 0;
+            link.Subscription.Settle(_settled.AsSpan(0, count), observer: null);
+        }
+
+        if (_toConfirmCount > 0)
+        {
+            var count = _toConfirmCount;
+            _toConfirmCount = 0;
+            link.Subscription.Settle(_toConfirm.AsSpan(0, count), this);
+        }
+    }
+
+    public void OnSettled(in SettleResult result)
+    {
+        if (_unanswered.Remove(result.Token, out var delivery) && result.Status != SettleStatus.JournalFailed)
+        {
+            endpoint.Settle(delivery.DeliveryId, delivery.Outcome);
+        }
+    }
+
+    /// <summary>Any thread.</summary>
+    void ISettleObserver.OnSettled(ReadOnlySpan<SettleResult> results) => connection.PostSettled(link, results);
+
+    public static Settlement ToSettlement(long token, Outcome outcome) => outcome switch
+    {
+        Accepted => Settlement.Accept(token),
+        Rejected rejected => new Settlement(
+            token,
+            OutcomeKind.Rejected,
+            ErrorCondition: rejected.Error?.Condition.Value,
+            ErrorDescription: rejected.Error?.Description),
+        Modified modified => new Settlement(
+            token,
+            OutcomeKind.Modified,
+            modified.DeliveryFailed ?? false,
+            modified.UndeliverableHere ?? false,
+            Encode(modified)),
+        _ => new Settlement(token, OutcomeKind.Released),
+    };
+
+    private static ReadOnlyMemory<byte> Encode(Modified modified)
+    {
+        if (modified.MessageAnnotations is not { Count: > 0 } annotations)
+        {
+            return default;
+        }
+
+        using var buffer = new ByteBuffer();
+        new AmqpWriter(buffer).WriteMap(annotations);
+        return buffer.ToArray();
+    }
+
+    private void Append(ref Settlement[] list, ref int count, in Settlement settlement)
+    {
+        if (_settledCount == 0 && _toConfirmCount == 0)
+        {
+            connection.MarkSettling(link);
+        }
+
+        if (count == list.Length)
+        {
+            Array.Resize(ref list, Math.Max(16, 2 * count));
+        }
+
+        list[count++] = settlement;
+    }
+
+    private readonly record struct Unanswered(uint DeliveryId, Outcome Outcome);
+}

@@ -1,0 +1,27 @@
+using Mamba.Amqp.Codec;
+using Mamba.Amqp.Messaging;
+using Mamba.Broker.Engine;
+
+namespace Mamba.Broker.Server.Messages;
+
+/// <summary>The part of a delivery that the broker writes anew: the header. Everything behind it goes out as it is stored.</summary>
+internal static class MessageEgress
+{
+    /// <summary>Appends the header section for one delivery; nothing where every field has its default.</summary>
+    public static void WriteHeader(ByteBuffer output, in AcquiredMessage message, TimeProvider time)
+    {
+        uint? ttl = null;
+        if (message.ExpiresAt != 0)
+        {
+            // What is left of the time to live; the receiver counts from its own arrival (AMQP 1.0 §3.2.1).
+            var left = message.ExpiresAt - time.GetUtcNow().ToUnixTimeMilliseconds();
+            ttl = (uint)Math.Clamp(left, 0, uint.MaxValue);
+        }
+
+        var header = new MessageHeader(message.Durable, message.Priority, ttl, message.FirstAcquirer, message.DeliveryCount);
+        if (!header.IsDefault)
+        {
+            header.Write(new AmqpWriter(output));
+        }
+    }
+}

@@ -1,0 +1,84 @@
+using Mamba.Amqp.Codec;
+using Mamba.Amqp.Messaging;
+using Mamba.Amqp.Transport;
+using Mamba.Amqp.Types;
+using Mamba.Broker.Engine;
+
+namespace Mamba.Broker.Server.Messages;
+
+/// <summary>
+/// From a transfer's payload to what the engine stores: <c>[message-annotations section]?[bare message]</c> in one copy, with
+/// the header's fields beside it. Delivery-annotations end here, as they are for this hop only (AMQP 1.0 §3.2.2).
+/// </summary>
+internal static class MessageIngress
+{
+    /// <summary>Takes a message in, or says what is wrong with it.</summary>
+    /// <param name="payload">All bytes of the message.</param>
+    /// <param name="now">Unix milliseconds: expiry and delays count from arrival.</param>
+    /// <param name="wantTo">Whether the message's own address is needed (anonymous terminus).</param>
+    /// <param name="to">properties.to where wanted.</param>
+    /// <param name="fault">Why there is no message.</param>
+    public static StoredMessage? Read(ReadOnlySpan<byte> payload, long now, bool wantTo, out string? to, out AmqpError? fault)
+    {
+        to = null;
+        try
+        {
+            var layout = MessageScanner.Scan(payload);
+            var properties = new PropertiesView(layout.Properties.IsPresent ? layout.Properties.ValueIn(payload) : default);
+            if (wantTo)
+            {
+                to = properties.To;
+            }
+
+            var message = Copy(payload, layout);
+            ApplyHeader(message, payload, layout, properties, now);
+            fault = null;
+            return message;
+        }
+        catch (AmqpException e)
+        {
+            fault = e.Error;
+            return null;
+        }
+    }
+
+    private static StoredMessage Copy(ReadOnlySpan<byte> payload, in MessageLayout layout)
+    {
+        var annotations = layout.MessageAnnotations.IsPresent ? layout.MessageAnnotations.In(payload) : default;
+        var bare = payload[layout.BareMessageOffset..];
+        var message = StoredMessage.Rent(annotations.Length + bare.Length);
+        annotations.CopyTo(message.Buffer);
+        bare.CopyTo(message.Buffer.AsSpan(annotations.Length));
+        message.AnnotationsLength = annotations.Length;
+        return message;
+    }
+
+    private static void ApplyHeader(
+        StoredMessage message, ReadOnlySpan<byte> payload, in MessageLayout layout, in PropertiesView properties, long now)
+    {
+        var header = MessageHeader.Default;
+        if (layout.Header.IsPresent)
+        {
+            var reader = new AmqpReader(layout.Header.In(payload));
+            header = MessageHeader.Read(ref reader);
+        }
+
+        message.Durable = header.Durable;
+        message.Priority = header.Priority;
+        message.Ttl = header.Ttl ?? 0;
+        if (header.Ttl is > 0 and var ttl)
+        {
+            // From arrival, so that the sender's clock does not matter.
+            message.ExpiresAt = now + ttl;
+        }
+        else if (layout.Properties.IsPresent && properties.AbsoluteExpiryTime is { Milliseconds: > 0 } expiry)
+        {
+            message.ExpiresAt = expiry.Milliseconds;
+        }
+
+        if (message.AnnotationsLength > 0)
+        {
+            message.DeliverAt = DeliveryTime.Read(layout.MessageAnnotations.ValueIn(payload), now);
+        }
+    }
+}

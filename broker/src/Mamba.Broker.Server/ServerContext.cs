@@ -1,0 +1,71 @@
+using Mamba.Amqp.Endpoints;
+using Mamba.Amqp.Types;
+using Mamba.Broker.Engine;
+using Mamba.Broker.Server.Connections;
+using Mamba.Broker.Server.Links;
+using Mamba.Broker.Server.Security;
+using Microsoft.Extensions.Logging;
+
+namespace Mamba.Broker.Server;
+
+/// <summary>What every connection of a server shares. Thread-safe.</summary>
+internal sealed class ServerContext
+{
+    private readonly long _startedAt;
+
+    public ServerContext(
+        ServerOptions options, MessageEngine engine, ISaslAuthenticator authenticator, TimeProvider time, ILogger logger, CancellationToken stopping)
+    {
+        Options = options;
+        Engine = engine;
+        Authenticator = authenticator;
+        Time = time;
+        Logger = logger;
+        Stopping = stopping;
+        Addresses = new AddressDirectory(engine, options);
+        Connections = new ConnectionRegistry();
+        _startedAt = time.GetTimestamp();
+        OpenProperties = new AmqpMap
+        {
+            { new Symbol("product"), "Mamba" },
+            { new Symbol("version"), typeof(ServerContext).Assembly.GetName().Version?.ToString(3) ?? "0" },
+            { new Symbol("platform"), $".NET {Environment.Version}" },
+        };
+    }
+
+    public ServerOptions Options { get; }
+
+    public MessageEngine Engine { get; }
+
+    public ISaslAuthenticator Authenticator { get; }
+
+    public TimeProvider Time { get; }
+
+    public ILogger Logger { get; }
+
+    public CancellationToken Stopping { get; }
+
+    public AddressDirectory Addresses { get; }
+
+    public ConnectionRegistry Connections { get; }
+
+    /// <summary>The properties of every open we send.</summary>
+    public AmqpMap OpenProperties { get; }
+
+    /// <summary>Monotonic milliseconds since the server began, from 1: deadlines are in these.</summary>
+    public long NowMilliseconds => 1 + (long)Time.GetElapsedTime(_startedAt).TotalMilliseconds;
+
+    public ConnectionSettings SettingsFor(ListenerContext listener) => new()
+    {
+        IsServer = true,
+        ContainerId = Options.ContainerId,
+        MaxFrameSize = Options.MaxFrameSize,
+        ChannelMax = Options.ChannelMax,
+        HandleMax = Options.HandleMax,
+        IdleTimeoutMilliseconds = (uint)Options.IdleTimeout.TotalMilliseconds,
+        MaxSessionsInUse = Options.ChannelMax + 1,
+        MaxMessageSize = Options.MaxMessageSize,
+        RequireSasl = !Authenticator.AllowsBareHeader(listener),
+        OfferedSaslMechanisms = Authenticator.Mechanisms(listener),
+    };
+}

@@ -1,0 +1,78 @@
+using System.Net;
+using System.Net.WebSockets;
+
+namespace Mamba.Broker.Server.Transport;
+
+/// <summary>
+/// AMQP over WebSocket (AMQP WebSocket Binding 1.0): binary messages whose borders mean nothing to AMQP; a text message
+/// closes the socket with 1003.
+/// </summary>
+internal sealed class WebSocketTransport(WebSocket socket, IPEndPoint local, IPEndPoint remote, bool isTls) : AsyncTransport
+{
+    /// <summary>Outgoing messages stay small enough for clients that bound an inbound WebSocket frame by their max-frame-size.</summary>
+    private const int MaxMessageBytes = 64 * 1024;
+
+    private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(2);
+
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public override IPEndPoint LocalEndPoint => local;
+
+    public override IPEndPoint RemoteEndPoint => remote;
+
+    public override bool IsTls => isTls;
+
+    /// <summary>Completes when the transport has been disposed: the HTTP request that carries it must not end earlier.</summary>
+    public Task Ended => _ended.Task;
+
+    public override async ValueTask ShutdownAsync()
+    {
+        using var limit = new CancellationTokenSource(CloseTimeout);
+        try
+        {
+            await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, statusDescription: null, limit.Token);
+        }
+        catch (Exception e) when (IsDisconnect(e))
+        {
+            // The peer was faster: there is nobody left to tell.
+            Dispose();
+        }
+    }
+
+    protected override async ValueTask<int> ReceiveOnceAsync(Memory<byte> buffer)
+    {
+        while (true)
+        {
+            var result = await socket.ReceiveAsync(buffer, Closed);
+            switch (result.MessageType)
+            {
+                case WebSocketMessageType.Binary when result.Count > 0:
+                    return result.Count;
+                case WebSocketMessageType.Close:
+                    return 0;
+                case WebSocketMessageType.Text:
+                    await socket.CloseOutputAsync(
+                        WebSocketCloseStatus.InvalidMessageType, "AMQP is carried in binary messages only", Closed);
+                    return 0;
+                default:
+                    continue; // an empty binary message carries nothing
+            }
+        }
+    }
+
+    protected override async ValueTask SendAllAsync(ReadOnlyMemory<byte> bytes)
+    {
+        while (!bytes.IsEmpty)
+        {
+            var part = bytes[..Math.Min(bytes.Length, MaxMessageBytes)];
+            await socket.SendAsync(part, WebSocketMessageType.Binary, endOfMessage: true, Closed);
+            bytes = bytes[part.Length..];
+        }
+    }
+
+    protected override void DisposeStream()
+    {
+        socket.Dispose();
+        _ended.TrySetResult();
+    }
+}

@@ -1,0 +1,65 @@
+using System.Xml.Linq;
+using Mamba.Broker.Testing;
+using Tree = Mamba.Broker.Testing.Repository;
+
+namespace Mamba.Broker.Host.Tests.Repository;
+
+/// <summary>The dependency direction, read from the project files.</summary>
+[TestFixture]
+internal sealed class ArchitectureTests
+{
+    private static readonly Dictionary<string, string[]> Allowed = new(StringComparer.Ordinal)
+    {
+        ["Mamba.Amqp.Protocol"] = [],
+        ["Mamba.Broker.Journal"] = [],
+        ["Mamba.Broker.Engine"] = ["Mamba.Broker.Journal"],
+        ["Mamba.Broker.Server"] = ["Mamba.Amqp.Protocol", "Mamba.Broker.Engine"],
+        ["Mamba.Broker.Host"] = ["Mamba.Broker.Server", "Mamba.Amqp.Protocol", "Mamba.Broker.Engine", "Mamba.Broker.Journal"],
+        ["Mamba.Amqp.Client"] = ["Mamba.Amqp.Protocol"],
+        ["Mamba.Bench"] = ["Mamba.Amqp.Client", "Mamba.Amqp.Protocol"],
+        ["Mamba.Amqp.SpecGenerator"] = [],
+    };
+
+    private static IEnumerable<string> ShippedProjects => SourceTree.Files("*.csproj").Where(p => !Path.GetFileNameWithoutExtension(p).EndsWith(".Tests", StringComparison.Ordinal)
+        && !string.Equals(Path.GetFileNameWithoutExtension(p), "Mamba.Broker.Testing", StringComparison.Ordinal));
+
+    [TestCaseSource(nameof(ShippedProjects))]
+    public void A_project_references_only_the_layers_below_it(string path)
+    {
+        var name = Path.GetFileNameWithoutExtension(path);
+        Assert.That(Allowed, Does.ContainKey(name), "a new project needs its place in the layers");
+        Assert.That(References(path), Is.SubsetOf(Allowed[name]));
+    }
+
+    [Test]
+    public void Only_the_host_references_the_server()
+    {
+        var referencing = ShippedProjects.Where(p => References(p).Contains("Mamba.Broker.Server", StringComparer.Ordinal)).Select(Path.GetFileNameWithoutExtension);
+        Assert.That(referencing, Is.EqualTo(new[] { "Mamba.Broker.Host" }));
+    }
+
+    [Test]
+    public void Protocol_and_journal_need_no_package_at_run_time()
+    {
+        foreach (var name in new[] { "Mamba.Amqp.Protocol", "Mamba.Broker.Journal" })
+        {
+            var project = ShippedProjects.Single(p => string.Equals(Path.GetFileNameWithoutExtension(p), name, StringComparison.Ordinal));
+            Assert.That(XDocument.Load(project).Descendants("PackageReference"), Is.Empty, name);
+        }
+    }
+
+    [Test]
+    public void Every_project_is_in_the_solution()
+    {
+        var solution = File.ReadAllText(Path.Combine(Tree.Root, "Mamba.Amqp.sln"));
+        foreach (var project in SourceTree.Files("*.csproj"))
+        {
+            Assert.That(solution, Does.Contain(Path.GetFileName(project)), project);
+        }
+    }
+
+    private static List<string> References(string project) =>
+        [.. XDocument.Load(project).Descendants("ProjectReference")
+            .Where(r => (string?)r.Attribute("ReferenceOutputAssembly") != "false")
+            .Select(r => Path.GetFileNameWithoutExtension((string)r.Attribute("Include")!))];
+}

@@ -1,0 +1,43 @@
+using System.Text.Json.Nodes;
+
+namespace Mamba.Amqp.Interop.Tests;
+
+/// <summary>A way the broker is set up for a group of cases.</summary>
+/// <param name="Name">What a suite's runner calls the group: "--list --profile NAME".</param>
+/// <param name="MaxMessageSize">limits.maxMessageSize, in bytes.</param>
+/// <param name="AllowsAnonymous">Whether clients without credentials are let in.</param>
+/// <param name="IdleTimeout">limits.idleTimeout.</param>
+public sealed record BrokerProfile(string Name, long MaxMessageSize, bool AllowsAnonymous, string IdleTimeout)
+{
+    private const long MiB = 1024 * 1024;
+
+    /// <summary>As the broker comes, but for the address rules the cases rely on.</summary>
+    public static BrokerProfile Default { get; } = new("default", 16 * MiB, true, "1 min");
+
+    /// <summary>The message limit raised, for messages of 64 MiB.</summary>
+    public static BrokerProfile Large { get; } = new("large", 128 * MiB, true, "1 min");
+
+    /// <summary>Nobody comes in without credentials, and a silent peer is soon given up.</summary>
+    public static BrokerProfile Secured { get; } = new("secured", 16 * MiB, false, "2 s");
+
+    /// <summary>The broker's configuration file.</summary>
+    /// <param name="certificates">The folder <see cref="Certificates.Write"/> wrote to.</param>
+    internal JsonObject Configuration(string certificates) => new()
+    {
+        ["tls"] = new JsonObject
+        {
+            ["certificate"] = Path.Combine(certificates, "server.pem"),
+            ["certificateKey"] = Path.Combine(certificates, "server.key"),
+            ["clientCertificateAuthority"] = Path.Combine(certificates, "ca.pem"),
+        },
+        ["security"] = new JsonObject { ["anonymous"] = AllowsAnonymous },
+        ["limits"] = new JsonObject { ["maxMessageSize"] = MaxMessageSize, ["idleTimeout"] = IdleTimeout },
+        ["addresses"] = new JsonObject
+        {
+            ["rules"] = new JsonArray(
+                new JsonObject { ["pattern"] = "retry.#", ["maxDeliveries"] = 3 },
+                new JsonObject { ["pattern"] = "closed.#", ["autoCreate"] = false },
+                new JsonObject { ["pattern"] = "news.#", ["kind"] = "topic" }),
+        },
+    };
+}

@@ -1,0 +1,106 @@
+using System.Diagnostics;
+using Mamba.Broker.Testing;
+
+namespace Mamba.Amqp.Interop.Tests;
+
+/// <summary>
+/// A suite of black-box cases written in the language of a foreign client. The contract with its runner:
+/// "--list [options]" prints one case name per line; "--case NAME --target FILE" runs one case against the broker that
+/// the JSON file describes, bounds itself in time, and exits 0, or prints what was expected and what came and exits 1.
+/// </summary>
+/// <param name="Name">The client's name, for people.</param>
+/// <param name="Program">The interpreter.</param>
+/// <param name="Script">The runner, relative to the repository's root.</param>
+/// <param name="Needs">A file or folder, relative to the root, without which the suite cannot run; null for none.</param>
+/// <param name="Remedy">What to do when the suite cannot run.</param>
+public sealed record ClientSuite(string Name, string Program, string Script, string? Needs, string Remedy)
+{
+    private const string CannotList = "(the cases cannot be listed)";
+
+    // The runners bound their cases themselves; this is for a runner that hangs.
+    private static readonly TimeSpan Bound = TimeSpan.FromMinutes(6);
+
+    /// <summary>rhea on Node.js.</summary>
+    public static ClientSuite Rhea { get; } = new(
+        "rhea", "node", "conformance-tests/rhea/run.mjs", "conformance-tests/rhea/node_modules/rhea",
+        "Install Node.js 20 or later, then run: npm ci --prefix conformance-tests/rhea");
+
+    /// <summary>
+    /// The names of the cases that fit the runner's own options, for TestCaseSource. A suite that cannot be listed yields
+    /// one case, which fails with the remedy: no client is left out silently.
+    /// </summary>
+    public IEnumerable<string> Cases(params string[] options)
+    {
+        using var process = Start(["--list", .. options], out var problem);
+        if (process is null)
+        {
+            return [$"{CannotList} {problem}"];
+        }
+
+        var errors = process.StandardError.ReadToEndAsync();
+        var names = process.StandardOutput.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        process.WaitForExit();
+        return process.ExitCode == 0 && names.Length > 0 ? names : [$"{CannotList} {errors.GetAwaiter().GetResult()}"];
+    }
+
+    /// <summary>Runs one case and turns its exit code and output into the test's result.</summary>
+    /// <param name="name">A name from <see cref="Cases"/>.</param>
+    /// <param name="targetFile">The file that says where the broker is.</param>
+    /// <param name="brokerLog">Gives what the broker printed, for the report of a failure.</param>
+    public async Task RunAsync(string name, string targetFile, Func<string> brokerLog)
+    {
+        if (name.StartsWith(CannotList, StringComparison.Ordinal))
+        {
+            Assert.Fail($"The {Name} suite cannot run: {name[CannotList.Length..].Trim()}\n{Remedy}");
+        }
+
+        using var process = Start(["--case", name, "--target", targetFile], out var problem);
+        Assert.That(process, Is.Not.Null, $"The {Name} suite cannot run: {problem}\n{Remedy}");
+        var output = process!.StandardOutput.ReadToEndAsync();
+        var errors = process.StandardError.ReadToEndAsync();
+        using var patience = new CancellationTokenSource(Bound);
+        try
+        {
+            await process.WaitForExitAsync(patience.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            process.Kill(entireProcessTree: true);
+            Assert.Fail($"{name} did not end in {Bound.TotalMinutes} minutes.\n{await output}\n{await errors}");
+        }
+
+        var report = $"{await output}{await errors}";
+        TestContext.Out.Write(report);
+        Assert.That(process.ExitCode, Is.Zero, () => $"{report}\nThe broker's last lines:\n{LastLines(brokerLog(), 30)}");
+    }
+
+    private static string LastLines(string text, int count) => string.Join('\n', text.TrimEnd().Split('\n').TakeLast(count));
+
+    /// <summary>Starts the runner; null, with the reason, when that is not possible.</summary>
+    private Process? Start(string[] arguments, out string problem)
+    {
+        problem = "";
+        if (Needs is not null && !Path.Exists(Path.Combine(Repository.Root, Needs)))
+        {
+            problem = $"{Needs} is missing.";
+            return null;
+        }
+
+        var start = new ProcessStartInfo(Program, [Path.Combine(Repository.Root, Script), .. arguments])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+            WorkingDirectory = Repository.Root,
+        };
+        try
+        {
+            return Process.Start(start);
+        }
+        catch (System.ComponentModel.Win32Exception e)
+        {
+            problem = $"{Program} could not be started: {e.Message}";
+            return null;
+        }
+    }
+}

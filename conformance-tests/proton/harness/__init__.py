@@ -1,0 +1,1 @@
+"""The machinery the cases stand on: registry, target, proton engine driver, raw wire peer."""

@@ -1,0 +1,36 @@
+import connect from './connect.mjs';
+import sasl from './sasl.mjs';
+import websocket from './websocket.mjs';
+import sender from './sender.mjs';
+import outcomes from './outcomes.mjs';
+import settlement from './settlement.mjs';
+import prefetch from './prefetch.mjs';
+import credit from './credit.mjs';
+import types from './types.mjs';
+import messages from './messages.mjs';
+import large from './large.mjs';
+import transactions from './transactions.mjs';
+import relay from './relay.mjs';
+import dynamic from './dynamic.mjs';
+import expiry from './expiry.mjs';
+import deadletter from './deadletter.mjs';
+import addresses from './addresses.mjs';
+import topics from './topics.mjs';
+import links from './links.mjs';
+import hostile from './hostile.mjs';
+
+const groups = {
+  connect, sasl, websocket, sender, outcomes, settlement, prefetch, credit, types, messages, large, transactions, relay, dynamic,
+  expiry, deadletter, addresses, topics, links, hostile,
+};
+const DefaultTimeout = Number(process.env.CASE_TIMEOUT ?? 20_000);
+
+/** Every case: { name, profile, timeout, run }. profile says which broker it needs: default, large or secured. */
+export const cases = Object.entries(groups).flatMap(([group, members]) => Object.entries(members).map(([name, body]) => ({
+  name: `${group}.${name}`,
+  profile: body.profile ?? 'default',
+  timeout: body.timeout ?? DefaultTimeout,
+  run: body.run ?? body,
+})));
+
+export const find = (name) => cases.find((c) => c.name === name);

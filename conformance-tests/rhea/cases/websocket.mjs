@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import rhea from 'rhea';
+import WebSocket from 'ws';
+
+/** rhea over ws; returns the dialling function, and the socket once there is one. */
+function overWebSocket(t, protocols) {
+  const seen = {};
+  class Recording extends WebSocket {
+    constructor(...args) {
+      super(...args);
+      seen.socket = this;
+    }
+  }
+  const connect = rhea.websocket_connect(Recording);
+  const details = connect(`ws://${t.target.host}:${t.target.wsPort}${t.target.wsPath ?? '/amqp'}`, protocols, {});
+  return { seen, options: { dial: details().connect } };
+}
+
+async function roundTrip(t, client, body) {
+  const queue = t.queue();
+  await (await client.sender(queue)).accepted({ body });
+  const [back] = await (await client.receiver(queue)).bodies(1);
+  assert.deepEqual(back, body);
+}
+
+async function works(t, protocols, expected) {
+  const { seen, options } = overWebSocket(t, protocols);
+  const client = await t.connect(options);
+  assert.equal(seen.socket.protocol, expected);
+  await roundTrip(t, client, `over ${expected}`);
+  await client.close();
+}
+
+export default {
+  'subprotocol-amqp': (t) => works(t, ['amqp'], 'amqp'),
+
+  'amqp-is-chosen-from-the-list-rhea-offers': (t) => works(t, ['binary', 'AMQPWSB10', 'amqp'], 'amqp'),
+
+  'subprotocol-AMQPWSB10-alone': (t) => works(t, ['AMQPWSB10'], 'AMQPWSB10'),
+
+  async 'an-unknown-subprotocol-fails-the-handshake'(t) {
+    const socket = new WebSocket(`ws://${t.target.host}:${t.target.wsPort}/amqp`, ['mqtt']);
+    const error = await t.wait('the handshake to fail', new Promise((resolve, reject) => {
+      socket.once('error', resolve);
+      socket.once('open', () => reject(new Error(`the broker accepted with subprotocol ${socket.protocol || '(none)'}`)));
+    }));
+    assert.match(error.message, /subprotocol|Unexpected server response: 4\d\d/);
+  },
+
+  async 'plain-over-websocket'(t) {
+    const { options } = overWebSocket(t, ['amqp']);
+    const client = await t.connect({ ...options, ...t.credentials() });
+    assert.equal(client.trace.first('out', 'sasl_init').fields.mechanism, 'PLAIN');
+    await roundTrip(t, client, 'over a WebSocket, authenticated');
+  },
+
+  async 'a-message-larger-than-a-frame'(t) {
+    const { options } = overWebSocket(t, ['amqp']);
+    const client = await t.connect({ ...options, max_frame_size: 4096 });
+    await roundTrip(t, client, 'x'.repeat(500_000));
+    assert.ok(client.trace.largest.in <= 4096);
+  },
+
+  async 'frames-may-be-cut-anywhere'(t) {
+    const { options, seen } = overWebSocket(t, ['amqp']);
+    const client = t.client({ ...options, dial: (...args) => inShreds(options.dial(...args), () => seen.socket) });
+    await client.open();
+    await roundTrip(t, client, 'one byte at a time');
+  },
+
+  async 'a-text-message-ends-the-connection'(t) {
+    const socket = new WebSocket(`ws://${t.target.host}:${t.target.wsPort}/amqp`, ['amqp']);
+    await t.wait('the handshake', new Promise((resolve, reject) => { socket.once('open', resolve); socket.once('error', reject); }));
+    socket.send('AMQP');
+    const code = await t.wait('the broker to close the WebSocket', new Promise((resolve) => { socket.once('close', resolve); }));
+    assert.equal(code, 1003);
+  },
+
+  async 'the-websocket-is-closed-normally-after-close'(t) {
+    const { options, seen } = overWebSocket(t, ['amqp']);
+    const client = await t.connect(options);
+    const closed = new Promise((resolve) => { seen.socket.addEventListener('close', (e) => resolve(e.code)); });
+    await client.close();
+    assert.equal(await t.wait('the WebSocket to close', closed), 1000);
+  },
+};
+
+// A WebSocket message per byte: frames and WebSocket messages have nothing to do with each other.
+function inShreds(wrapped) {
+  const write = wrapped.write.bind(wrapped);
+  wrapped.write = (data) => { for (const byte of data) write(Buffer.from([byte])); };
+  return wrapped;
+}

@@ -1,0 +1,41 @@
+using Mamba.Tools.Bench.Measuring;
+
+namespace Mamba.Tools.Bench.Load;
+
+/// <summary>
+/// The measured part of a run: begins with the first message behind the warm-up, when the CPU meters are read for the first
+/// time, and ends with the run. Thread-safe.
+/// </summary>
+internal sealed class Measurement(ProcessMeter? broker)
+{
+    private readonly Lock _gate = new();
+    private double _brokerCpu;
+    private double _clientCpu;
+    private long _began;
+
+    /// <summary>When it began, in nanoseconds of <see cref="Clock"/>; 0 before.</summary>
+    public long Began => Interlocked.Read(ref _began);
+
+    public void Begin(long now)
+    {
+        if (Began != 0)
+        {
+            return;
+        }
+
+        lock (_gate)
+        {
+            if (_began == 0)
+            {
+                _brokerCpu = broker?.CpuSeconds() ?? 0;
+                _clientCpu = ClientCpu();
+                Interlocked.Exchange(ref _began, now);
+            }
+        }
+    }
+
+    /// <summary>CPU seconds of the broker and of this process since it began.</summary>
+    public (double Broker, double Client) Spent() => ((broker?.CpuSeconds() ?? 0) - _brokerCpu, ClientCpu() - _clientCpu);
+
+    private static double ClientCpu() => Environment.CpuUsage.TotalTime.TotalSeconds;
+}
