@@ -1,3 +1,5 @@
+using Mamba.Broker.Journal;
+
 namespace Mamba.Broker.Engine;
 
 /// <summary>Settings of the engine. Read once at <see cref="MessageEngine.Open"/>.</summary>
@@ -24,10 +26,10 @@ public sealed record EngineOptions
     /// <summary>Segment size of the journal in bytes. Default 64 MiB.</summary>
     public long SegmentBytes { get; init; } = 64L * 1024 * 1024;
 
-    /// <summary>False skips every fdatasync: for tests and throw-away data only. Default true.</summary>
+    /// <summary>False skips every fdatasync: a power cut then loses what was accepted. See <see cref="JournalOptions.Sync"/>.</summary>
     public bool Sync { get; init; } = true;
 
-    /// <summary>Start although stored records are damaged: they are set aside and reported. Default false.</summary>
+    /// <summary>Start without records that are damaged, instead of refusing to. See <see cref="JournalOptions.AcceptDamage"/>.</summary>
     public bool AcceptDamage { get; init; }
 
     /// <summary>Compaction starts only when more than this many segments exist. Default 4.</summary>
@@ -52,14 +54,14 @@ public sealed record EngineOptions
 }
 
 /// <summary>Settings for all addresses that match a pattern.</summary>
-/// <param name="Pattern">An address, or a prefix followed by <c>*</c>.</param>
+/// <param name="Pattern">See <see cref="AddressPattern"/>.</param>
 /// <param name="Options">The settings.</param>
 public sealed record NodePattern(string Pattern, NodeOptions Options)
 {
+    private readonly AddressPattern _pattern = new(Pattern);
+
     /// <summary>True when <paramref name="address"/> matches.</summary>
-    public bool Matches(string address) => Pattern.EndsWith('*')
-        ? address.AsSpan().StartsWith(Pattern.AsSpan(0, Pattern.Length - 1), StringComparison.Ordinal)
-        : string.Equals(address, Pattern, StringComparison.Ordinal);
+    public bool Matches(string address) => _pattern.Matches(address);
 }
 
 /// <summary>Settings of one queue or topic (for a topic: of its subscriptions' queues).</summary>

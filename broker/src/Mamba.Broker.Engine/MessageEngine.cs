@@ -41,6 +41,9 @@ public sealed partial class MessageEngine : IAsyncDisposable
     /// <param name="owner">Whose <see cref="CloseOwner"/> starts the policy: the creating link or connection.</param>
     public partial Task<IMessageNode> CreateTemporaryAsync(NodeKind kind, LifetimePolicy policy, object owner);
 
+    /// <summary>Whether an address is one of those that <see cref="CreateTemporaryAsync"/> makes: such a node is never made by naming it.</summary>
+    public static bool IsTemporaryName(string address) => address.StartsWith("temp-", StringComparison.Ordinal);
+
     /// <summary>The owner of temporary nodes is gone: deletes them as their lifetime policy says, now or when it first applies.</summary>
     public partial void CloseOwner(object owner);
 
