@@ -8,6 +8,7 @@ public sealed class ReceiverEndpoint : LinkEndpoint
 {
     private readonly PartialDelivery _partial = new();
     private ReceiverCredit _credit;
+    private bool _isDelivering;
 
     internal ReceiverEndpoint(SessionEndpoint session, string name, bool isLocallyInitiated)
         : base(session, name, isLocallyInitiated)
@@ -243,12 +244,14 @@ public sealed class ReceiverEndpoint : LinkEndpoint
     private void CompletePartial()
     {
         var delivery = _partial.Delivery;
+        _isDelivering = true;
         try
         {
             Deliver(in delivery, _partial.Bytes);
         }
         finally
         {
+            _isDelivering = false;
             DropPartial();
         }
     }
@@ -287,7 +290,8 @@ public sealed class ReceiverEndpoint : LinkEndpoint
 
     private void DropPartial()
     {
-        if (_partial.IsActive)
+        // The owner may detach the link while it is looking at the joined bytes; they go back to the pool when it returns.
+        if (_partial.IsActive && !_isDelivering)
         {
             Session.Engine.ReleasePartial(_partial.Length);
             _partial.Reset();

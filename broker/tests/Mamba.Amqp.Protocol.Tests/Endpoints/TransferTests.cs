@@ -266,11 +266,35 @@ public sealed class TransferTests
     [Test]
     public void A_delivery_that_was_begun_can_be_aborted()
     {
-        using var wire = WireScript.ServerWithSender(window: 1);
+        using var wire = WireScript.Server().SendHeader(Amqp.Framing.ProtocolHeader.Amqp);
+        wire.Send(new Open { ContainerId = "peer", MaxFrameSize = 512 }).Send(new Begin { IncomingWindow = 10, OutgoingWindow = 10 });
+        wire.Send(new Attach { Name = "out", Handle = 0, Role = Role.Receiver });
+        wire.Send(new Flow { IncomingWindow = 10, OutgoingWindow = 10, Handle = 0, LinkCredit = 5 }).ExpectHeader(Amqp.Framing.ProtocolHeader.Amqp);
+        wire.Expect<Open>();
+        wire.Expect<Begin>();
+        wire.Expect<Attach>();
         var delivery = new OutgoingDelivery { Tag = Tag };
-        wire.Handler.Sender.Send(ref delivery, [], new byte[10], maxBytes: 0);
-        Assert.That(delivery.IsStarted, Is.False);
-        Assert.That(() => wire.Handler.Sender.Abort(ref delivery), Throws.InvalidOperationException);
+        Assert.That(() => wire.Handler.Sender.Abort(ref delivery), Throws.InvalidOperationException, "not begun");
+        wire.Handler.Sender.Send(ref delivery, [], new byte[2000], maxBytes: 1);
+        Assert.That(wire.Expect<Transfer>().More, Is.True);
+        wire.Handler.Sender.Abort(ref delivery);
+        Assert.That(wire.Expect<Transfer>().Aborted, Is.True);
+        Assert.That(wire.Handler.Sender.UnsettledCount, Is.Zero);
+        var next = new OutgoingDelivery { Tag = Tag };
+        Assert.That(wire.Handler.Sender.Send(ref next, [], [1]), Is.EqualTo(SendResult.Sent));
+        Assert.That(wire.Expect<Transfer>().DeliveryId, Is.EqualTo(1u));
+        Assert.That(wire.Session.RemoteIncomingWindow, Is.EqualTo(7u));
+    }
+
+    [Test]
+    public void The_joined_bytes_stay_valid_while_the_owner_detaches_the_link()
+    {
+        using var wire = WireScript.ServerWithReceiver();
+        wire.Handler.WhenDelivery = (link, _) => link.Detach(closed: true);
+        wire.Send(new Transfer { Handle = 0, DeliveryId = 0, More = true }, [1]).Send(new Transfer { Handle = 0 }, [2]);
+        wire.Expect<Detach>();
+        Assert.That(wire.Handler.Deliveries.Single().Payload, Is.EqualTo(new byte[] { 1, 2 }));
+        Assert.That(wire.Handler.Receiver.HasPartial, Is.False);
     }
 
     /// <summary>Trap 64: a range covers deliveries of several links, of detached ones, and ids nobody knows.</summary>
