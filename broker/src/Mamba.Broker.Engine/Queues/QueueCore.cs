@@ -167,74 +167,6 @@ internal sealed class QueueCore(NodeOptions options)
         return Decide(settlement, ref entry, consumer, now, effects);
     }
 
-    /// <summary>Hands a message the consumer holds to a transaction.</summary>
-    public bool Enlist(QueueConsumer consumer, long token)
-    {
-        ref var entry = ref _index.Find(token);
-        if (Unsafe.IsNullRef(ref entry) || entry.State != EntryState.Acquired || entry.Owner != consumer.Slot || !consumer.IsAttached)
-        {
-            return false;
-        }
-
-        consumer.Held--;
-        _index.SetState(token, ref entry, EntryState.Enlisted);
-        return true;
-    }
-
-    /// <summary>What a transaction needs to know of a message it holds, with a reference on the body.</summary>
-    public bool TryDescribeEnlisted(long token, out MessageMove enlisted, out bool canMove)
-    {
-        ref var entry = ref _index.Find(token);
-        canMove = false;
-        enlisted = default;
-        if (Unsafe.IsNullRef(ref entry) || entry.State != EntryState.Enlisted)
-        {
-            return false;
-        }
-
-        canMove = _policy.CanDeadLetter(entry);
-        enlisted = MoveOf(token, entry, DeadLetterReason.Rejected, null, null);
-        return true;
-    }
-
-    /// <summary>A transaction was committed: the message is gone, and the journal knows.</summary>
-    public void RemoveEnlisted(long token, bool deadLettered, QueueEffects effects)
-    {
-        ref var entry = ref _index.Find(token);
-        if (Unsafe.IsNullRef(ref entry) || entry.State != EntryState.Enlisted)
-        {
-            return;
-        }
-
-        Counters.DeadLettered += deadLettered ? 1 : 0;
-        Counters.Dequeued += deadLettered ? 0 : 1;
-        Remove(token, ref entry, effects);
-    }
-
-    /// <summary>A transaction applies an outcome that keeps the message.</summary>
-    public SettleStep SettleEnlisted(in Settlement settlement, QueueConsumer consumer, long now, QueueEffects effects)
-    {
-        ref var entry = ref _index.Find(settlement.Token);
-        return Unsafe.IsNullRef(ref entry) || entry.State != EntryState.Enlisted
-            ? SettleStep.Unknown
-            : Decide(settlement, ref entry, consumer, now, effects);
-    }
-
-    /// <summary>A transaction was rolled back and the consumer may settle again.</summary>
-    public bool ReturnEnlisted(long token, QueueConsumer consumer)
-    {
-        ref var entry = ref _index.Find(token);
-        if (!consumer.IsAttached || Unsafe.IsNullRef(ref entry) || entry.State != EntryState.Enlisted)
-        {
-            return false;
-        }
-
-        entry.Owner = consumer.Slot;
-        consumer.Held++;
-        _index.SetState(token, ref entry, EntryState.Acquired);
-        return true;
-    }
-
     /// <summary>Detaches a consumer; what it holds returns to its place.</summary>
     public void CloseConsumer(QueueConsumer consumer, bool failed, long now, QueueEffects effects)
     {
@@ -277,99 +209,6 @@ internal sealed class QueueCore(NodeOptions options)
     /// <summary>Hands an available or scheduled entry over to be moved because it expired.</summary>
     internal void Expire(long token, ref QueueEntry entry, QueueEffects effects) =>
         StartMove(token, ref entry, DeadLetterReason.Expired, null, null, effects);
-
-    /// <summary>A move is done: the message left this queue.</summary>
-    public void CompleteMove(long token, ulong messageId, DeadLetterReason reason, QueueEffects effects)
-    {
-        ref var entry = ref FindMoving(token, messageId);
-        if (Unsafe.IsNullRef(ref entry))
-        {
-            return;
-        }
-
-        Counters.Expired += reason == DeadLetterReason.Expired ? 1 : 0;
-        Counters.DeadLettered += reason == DeadLetterReason.Expired ? 0 : 1;
-        Remove(token, ref entry, effects);
-    }
-
-    /// <summary>A move failed: the message is available again, and if it expired it is moved at <paramref name="retryAt"/> at the earliest.</summary>
-    public void AbortMove(long token, ulong messageId, long retryAt, QueueEffects effects)
-    {
-        ref var entry = ref FindMoving(token, messageId);
-        if (Unsafe.IsNullRef(ref entry))
-        {
-            return;
-        }
-
-        var earliest = _earliestExpiry;
-        MakeAvailable(token, ref entry);
-        _earliestExpiry = Math.Min(earliest, retryAt);
-        Wake(effects);
-    }
-
-    /// <summary>A merge is done or was given up: the message is available again, with its new body when there is one.</summary>
-    /// <returns>False when the message is no longer here.</returns>
-    public bool CompleteMerge(long token, ulong messageId, StoredMessage? message, MessageLocation location, bool keepBody, QueueEffects effects)
-    {
-        ref var entry = ref FindMoving(token, messageId);
-        if (Unsafe.IsNullRef(ref entry))
-        {
-            if (message is not null)
-            {
-                effects.Releases.Add(message);
-            }
-
-            return false;
-        }
-
-        if (message is not null)
-        {
-            Rewrite(token, ref entry, message, location, keepBody, effects);
-        }
-
-        MakeAvailable(token, ref entry);
-        Wake(effects);
-        return true;
-    }
-
-    /// <summary>Where the message is now, if it is still here: after its segment was rewritten.</summary>
-    public bool TryLocate(long token, ulong messageId, out MessageLocation location, out StoredMessage? message)
-    {
-        ref var entry = ref _index.Find(token);
-        if (Unsafe.IsNullRef(ref entry) || entry.MessageId != messageId)
-        {
-            location = default;
-            message = null;
-            return false;
-        }
-
-        location = entry.Location;
-        message = entry.Message;
-        message?.AddReference();
-        return true;
-    }
-
-    /// <summary>The journal copied the message elsewhere: the entry points there from now on, unless something happened to it.</summary>
-    public RelocateResult Relocate(long token, ulong messageId, MessageLocation from, MessageLocation to, out ushort deliveryCount)
-    {
-        ref var entry = ref _index.Find(token);
-        deliveryCount = 0;
-        if (Unsafe.IsNullRef(ref entry) || entry.MessageId != messageId)
-        {
-            return RelocateResult.Gone;
-        }
-
-        if (entry.State == EntryState.Moving || entry.Location != from)
-        {
-            return entry.State == EntryState.Moving ? RelocateResult.Busy : RelocateResult.Rewritten;
-        }
-
-        entry.Address = to.Address;
-        entry.OperationOffset = to.Offset;
-        deliveryCount = entry.DeliveryCount;
-        _index.NoteMoved(token, to.Address.Segment);
-        return RelocateResult.Moved;
-    }
 
     /// <summary>Removes up to <paramref name="max"/> messages nobody holds; returns how many.</summary>
     public int Purge(int max, QueueEffects effects)
@@ -429,7 +268,7 @@ internal sealed class QueueCore(NodeOptions options)
         | (message.DeadLettered ? EntryFlags.DeadLettered : EntryFlags.None)
         | (delivered ? EntryFlags.Delivered : EntryFlags.None);
 
-    private static MessageMove MoveOf(long token, in QueueEntry entry, DeadLetterReason reason, string? condition, string? description)
+    internal static MessageMove MoveOf(long token, in QueueEntry entry, DeadLetterReason reason, string? condition, string? description)
     {
         entry.Message?.AddReference();
         return new MessageMove(token, entry.MessageId, entry.Location, entry.Message, entry.IsPersistent, entry.DeliveryCount, reason, condition, description);
@@ -505,7 +344,7 @@ internal sealed class QueueCore(NodeOptions options)
     }
 
     /// <summary>The outcome table; AMQP 1.0 §3.4.</summary>
-    private SettleStep Decide(in Settlement outcome, ref QueueEntry entry, QueueConsumer consumer, long now, QueueEffects effects)
+    internal SettleStep Decide(in Settlement outcome, ref QueueEntry entry, QueueConsumer consumer, long now, QueueEffects effects)
     {
         switch (outcome.Outcome)
         {
@@ -597,13 +436,14 @@ internal sealed class QueueCore(NodeOptions options)
         }
     }
 
-    private void MakeAvailable(long token, ref QueueEntry entry)
+    /// <summary>Puts a held message back in line; if it expired, it is moved at <paramref name="notBefore"/> at the earliest.</summary>
+    internal void MakeAvailable(long token, ref QueueEntry entry, long notBefore = 0)
     {
         _version++;
         _index.SetState(token, ref entry, EntryState.Available);
         if (_policy.Expires(entry))
         {
-            NoteExpiry(token, entry.ExpiresAt);
+            NoteExpiry(token, Math.Max(entry.ExpiresAt, notBefore));
         }
 
         for (var i = 0; _consumers.HasScanners && i < _consumers.Count; i++)
@@ -631,37 +471,5 @@ internal sealed class QueueCore(NodeOptions options)
     {
         effects.Moves.Add(MoveOf(token, entry, reason, condition, description));
         _index.SetState(token, ref entry, EntryState.Moving);
-    }
-
-    private ref QueueEntry FindMoving(long token, ulong messageId)
-    {
-        ref var entry = ref _index.Find(token);
-        if (!Unsafe.IsNullRef(ref entry) && (entry.State != EntryState.Moving || entry.MessageId != messageId))
-        {
-            return ref Unsafe.NullRef<QueueEntry>();
-        }
-
-        return ref entry;
-    }
-
-    private void Rewrite(long token, ref QueueEntry entry, StoredMessage message, MessageLocation location, bool keepBody, QueueEffects effects)
-    {
-        effects.FreedBytes += entry.BodyLength - message.Length;
-        if (_index.ReplaceMessage(ref entry, keepBody ? message : null, message.Length) is { } old)
-        {
-            effects.Releases.Add(old);
-        }
-
-        if (!keepBody)
-        {
-            effects.Releases.Add(message);
-        }
-
-        entry.Address = location.Address;
-        entry.OperationOffset = location.Offset;
-        if (location.IsStored)
-        {
-            _index.NoteMoved(token, location.Address.Segment);
-        }
     }
 }

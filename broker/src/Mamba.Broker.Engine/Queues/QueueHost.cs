@@ -3,16 +3,6 @@ using Mamba.Broker.Journal;
 
 namespace Mamba.Broker.Engine;
 
-/// <summary>Told what the owner of a queue has to react to; called with no lock held.</summary>
-internal interface IQueueOwner
-{
-    /// <summary>The last message went.</summary>
-    void OnQueueEmpty();
-
-    /// <summary>A consumer detached; <paramref name="left"/> are still there.</summary>
-    void OnConsumerDetached(int left);
-}
-
 /// <summary>
 /// Runs one <see cref="QueueCore"/>: takes its lock for a batch of commands, releases it, then carries out the effects. The
 /// lock is a leaf: nothing else is locked, called back or awaited while it is held. Thread-safe.
@@ -24,11 +14,8 @@ internal sealed class QueueHost(EngineContext context, uint id, QueueNaming nami
 
     private readonly Lock _gate = new();
     private readonly QueueCore _core = new(options);
-    private readonly bool _limited = options.MaxMessages > 0 || options.MaxBytes > 0;
+    private readonly QueueAdmission _admission = new(options.MaxMessages, options.MaxBytes);
     private long _nextDeadline = long.MaxValue;
-    private long _admittedMessages;
-    private long _admittedBytes;
-    private long _refused;
     private int _inFlight;
     private MoveWorkList? _moveWork;
 
@@ -75,36 +62,12 @@ internal sealed class QueueHost(EngineContext context, uint id, QueueNaming nami
     public bool MustPage => !context.Budget.MayKeep(_core.Index.MemoryBytes);
 
     /// <summary>Reserves room for a message; false when the queue is full.</summary>
-    public bool TryReserve(long bytes)
-    {
-        if (!_limited)
-        {
-            return true;
-        }
-
-        var messages = Interlocked.Increment(ref _admittedMessages);
-        var total = Interlocked.Add(ref _admittedBytes, bytes);
-        if ((options.MaxMessages > 0 && messages > options.MaxMessages) || (options.MaxBytes > 0 && total > options.MaxBytes))
-        {
-            Unreserve(1, bytes);
-            Interlocked.Increment(ref _refused);
-            return false;
-        }
-
-        return true;
-    }
+    public bool TryReserve(long bytes) => _admission.TryReserve(bytes);
 
     /// <summary>Takes room without asking: recovered and dead-lettered messages.</summary>
-    public void Reserve(long messages, long bytes)
-    {
-        if (_limited)
-        {
-            Interlocked.Add(ref _admittedMessages, messages);
-            Interlocked.Add(ref _admittedBytes, bytes);
-        }
-    }
+    public void Reserve(long messages, long bytes) => _admission.Reserve(messages, bytes);
 
-    public void Unreserve(long messages, long bytes) => Reserve(-messages, -bytes);
+    public void Unreserve(long messages, long bytes) => _admission.Reserve(-messages, -bytes);
 
     /// <summary>Puts messages on the queue; takes over one reference on each. False when the queue was deleted: they are released.</summary>
     public bool Enqueue(ReadOnlySpan<NewEntry> entries)
@@ -377,19 +340,16 @@ internal sealed class QueueHost(EngineContext context, uint id, QueueNaming nami
             return new NodeStatus(
                 address, kind, naming.Subscription, temporary, options.Durable, index.Count, index.Bytes, index.Acquired + index.Enlisted,
                 _core.Consumers.Count, producers, counters.Enqueued, counters.Dequeued, counters.DeadLettered, counters.Expired,
-                counters.Redelivered, Interlocked.Read(ref _refused), index.MemoryBytes);
+                counters.Redelivered, _admission.Refused, index.MemoryBytes);
         }
     }
 
     /// <summary>A filtering or browsing consumer starts to look; false when it is detached.</summary>
-    public bool BeginScan(QueueConsumer consumer)
+    public bool BeginScan(QueueConsumer consumer) => Run(consumer, static (_, looking, _) =>
     {
-        lock (_gate)
-        {
-            consumer.Wait = ConsumerWait.Signalled;
-            return consumer.IsAttached;
-        }
-    }
+        looking.Wait = ConsumerWait.Signalled;
+        return looking.IsAttached;
+    });
 
     /// <summary>Collects candidates; true when everything was looked at.</summary>
     public bool CollectCandidates(QueueConsumer consumer, Span<AcquiredMessage> into, out int count, out long version)
@@ -540,9 +500,3 @@ internal sealed class QueueHost(EngineContext context, uint id, QueueNaming nami
         }
     }
 }
-
-/// <summary>What a queue is called.</summary>
-/// <param name="Address">The address messages were published to: the queue's or the topic's.</param>
-/// <param name="Queue">The queue's name in reports: the address, or the subscription's name.</param>
-/// <param name="Subscription">The subscription's name, or null.</param>
-internal sealed record QueueNaming(string Address, string Queue, string? Subscription);
