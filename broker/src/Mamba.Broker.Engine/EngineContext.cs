@@ -35,6 +35,9 @@ internal sealed class EngineContext
     /// <summary>Every queue there is, by id: plain ones, subscriptions' and temporary ones.</summary>
     public ConcurrentDictionary<uint, QueueHost> Hosts { get; } = new();
 
+    /// <summary>Removals in force that the journal had no room for; tried again now and then.</summary>
+    public ConcurrentQueue<(QueueHost Host, RemovedMessage[] Removed)> DeferredRemovals { get; } = new();
+
     public EngineJournal Journal { get; private set; } = null!;
 
     public BodyReader Bodies { get; private set; } = null!;

@@ -174,6 +174,7 @@ public sealed partial class MessageEngine
 
     private void Trim()
     {
+        RemovalCompletion.RetryDeferred(_context);
         foreach (var (_, host) in _context.Hosts)
         {
             host.Trim();

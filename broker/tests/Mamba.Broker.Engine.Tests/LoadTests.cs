@@ -59,6 +59,35 @@ internal sealed class LoadTests
     }
 
     [Test]
+    public async Task Idle_queues_are_small_also_after_use()
+    {
+        const int Count = 10_000;
+        await using var bed = new TestBed();
+        var options = new NodeOptions { Durable = false };
+        var before = GC.GetTotalMemory(forceFullCollection: true);
+        for (var i = 0; i < Count; i++)
+        {
+            await bed.QueueAsync($"q{i}", options);
+        }
+
+        var unused = (GC.GetTotalMemory(forceFullCollection: true) - before) / Count;
+        for (var i = 0; i < Count; i++)
+        {
+            var queue = bed.Engine.Find($"q{i}")!;
+            bed.Publish(queue, "x", durable: false);
+            var consumer = TestBed.Consume(queue);
+            consumer.Accept(consumer.Take());
+            consumer.Close();
+        }
+
+        bed.Clock.Advance(TimeSpan.FromSeconds(30));
+        var used = (GC.GetTotalMemory(forceFullCollection: true) - before) / Count;
+        TestContext.Out.WriteLine($"{unused} bytes before and {used} bytes after use");
+        Assert.That(unused, Is.LessThan(4096));
+        Assert.That(used, Is.LessThan(4096));
+    }
+
+    [Test]
     [Explicit("A measurement: a million messages of 1 KiB, about 1.2 GB of disk.")]
     public async Task Memory_and_recovery_of_a_million_messages()
     {

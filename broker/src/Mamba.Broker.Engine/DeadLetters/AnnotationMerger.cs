@@ -35,8 +35,9 @@ internal sealed class AnnotationMerger(EngineContext context)
                 original.Release();
             }
         }
-        catch (Exception cause) when (cause is EngineException or JournalException)
+        catch (Exception cause)
         {
+            // Whatever it is, an annotator's own failure included: the message goes back in line as it was.
             context.Events.MessageDamaged(host.Name, merge.MessageId, cause);
         }
 

@@ -168,8 +168,9 @@ internal sealed class DeadLetterRouter(EngineContext context, Func<string, Value
             copy.ChargeTo(context.Budget);
             return true;
         }
-        catch (Exception cause) when (cause is EngineException or JournalException)
+        catch (Exception cause)
         {
+            // Whatever it is, an annotator's own failure included, it must not stop the moves behind this one.
             // The entry stays in state Moving: it is counted, reported, and not delivered.
             context.Events.MessageDamaged(source.Name, move.MessageId, cause);
             copy = null!;

@@ -35,6 +35,7 @@ internal sealed class Compactor(EngineContext context, Func<Task<int>> snapshot)
     public void Start()
     {
         context.Ledger.SegmentEmptied = Wake;
+        context.Ledger.ActiveSegment = Journal.ActiveSegment;
         Journal.SegmentBegan += OnSegmentBegan;
         _loop = Task.Run(RunAsync);
         Wake();
@@ -91,7 +92,11 @@ internal sealed class Compactor(EngineContext context, Func<Task<int>> snapshot)
         _turn.Dispose();
     }
 
-    private void OnSegmentBegan(int segment) => Wake();
+    private void OnSegmentBegan(int segment)
+    {
+        context.Ledger.ActiveSegment = segment;
+        Wake();
+    }
 
     private async Task RunAsync()
     {
@@ -102,7 +107,7 @@ internal sealed class Compactor(EngineContext context, Func<Task<int>> snapshot)
             {
                 await RunOnceAsync();
             }
-            catch (Exception cause) when (cause is EngineException or JournalException or ObjectDisposedException)
+            catch (Exception cause) when (cause is not OperationCanceledException)
             {
                 if (_stop.IsCancellationRequested || Journal.HasFailed)
                 {

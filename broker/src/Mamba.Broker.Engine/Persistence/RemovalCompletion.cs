@@ -9,7 +9,7 @@ internal sealed class RemovalCompletion : EngineCompletion
 {
     private static readonly ConcurrentQueue<RemovalCompletion> Idle = new();
 
-    private readonly List<MessageLocation> _removed = [];
+    private readonly List<RemovedMessage> _removed = [];
     private readonly List<int> _mentioned = [];
     private QueueHost? _host;
     private JournalBatch? _batch;
@@ -30,14 +30,26 @@ internal sealed class RemovalCompletion : EngineCompletion
         host.Context.Journal.Append(batch, ticket is not null, completion);
     }
 
+    /// <summary>Tries once more to journal removals that the full disk refused.</summary>
+    public static void RetryDeferred(EngineContext context)
+    {
+        for (var left = context.DeferredRemovals.Count; left > 0 && context.DeferredRemovals.TryDequeue(out var deferred); left--)
+        {
+            var effects = QueueEffects.Rent();
+            effects.Removed.AddRange(deferred.Removed);
+            Append(deferred.Host, effects, ticket: null);
+            effects.Return();
+        }
+    }
+
     protected override void Written()
     {
         var segment = _batch!.AddressOf(0).Segment;
         var ledger = _host!.Context.Ledger;
-        foreach (var location in _removed)
+        foreach (var removed in _removed)
         {
-            ledger.DependOn(segment, location.Address.Segment);
-            ledger.Drop(location);
+            ledger.DependOn(segment, removed.Location.Address.Segment);
+            ledger.Drop(removed.Location);
         }
 
         foreach (var mentioned in _mentioned)
@@ -52,6 +64,11 @@ internal sealed class RemovalCompletion : EngineCompletion
     {
         // The messages stay live in the ledger: their segments must not go while the journal still says they exist.
         _host!.Context.Journal.Report(cause);
+        if (cause is JournalFullException && _removed.Count > 0)
+        {
+            _host.Context.DeferredRemovals.Enqueue((_host, [.. _removed]));
+        }
+
         Finish(failed: true);
     }
 
@@ -63,7 +80,7 @@ internal sealed class RemovalCompletion : EngineCompletion
             persistent += message.Persistent ? 1 : 0;
             if (message.Location.IsStored)
             {
-                _removed.Add(message.Location);
+                _removed.Add(message);
             }
         }
 

@@ -12,8 +12,17 @@ internal sealed class SegmentLedger
 {
     private readonly ConcurrentDictionary<int, SegmentUsage> _segments = new();
 
-    /// <summary>Called, on any thread, when a segment's last live message went.</summary>
+    private int _activeSegment;
+
+    /// <summary>Called, on any thread, when the last live message of a segment that is no longer written to went.</summary>
     public Action? SegmentEmptied { get; set; }
+
+    /// <summary>The segment that is written to: it often becomes empty, and cannot go yet.</summary>
+    public int ActiveSegment
+    {
+        get => Volatile.Read(ref _activeSegment);
+        set => Volatile.Write(ref _activeSegment, value);
+    }
 
     public SegmentUsage Of(int segment) => _segments.GetOrAdd(segment, static number => new SegmentUsage(number));
 
@@ -21,7 +30,7 @@ internal sealed class SegmentLedger
 
     public void Drop(MessageLocation location)
     {
-        if (location.IsStored && Of(location.Address.Segment).Drop(BytesOf(location)))
+        if (location.IsStored && Of(location.Address.Segment).Drop(BytesOf(location)) && location.Address.Segment < ActiveSegment)
         {
             SegmentEmptied?.Invoke();
         }
