@@ -38,12 +38,13 @@ internal sealed class TemporaryNodeTests
         await using var bed = new TestBed();
         var node = await bed.Engine.CreateTemporaryAsync(NodeKind.Queue, LifetimePolicy.DeleteOnNoLinks, this);
         var consumer = TestBed.Consume(node);
-        node.AddProducer();
+        var producer = new SilentProducer();
+        node.AddProducer(producer);
         bed.Publish(node, "a");
         bed.Engine.CloseOwner(this);
         consumer.Close();
         Assert.That(node.IsDeleted, Is.False);
-        node.RemoveProducer();
+        node.RemoveProducer(producer);
         Assert.That(node.IsDeleted, Is.True);
     }
 
@@ -104,5 +105,23 @@ internal sealed class TemporaryNodeTests
         var consumer = TestBed.Consume(node);
         consumer.SettleAndWait(new Settlement(consumer.Take().Token, OutcomeKind.Rejected));
         Assert.That(bed.DepthOf("DLQ.temporary"), Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Producers_are_told_that_their_node_is_deleted()
+    {
+        await using var bed = new TestBed();
+        var node = await bed.Engine.CreateTemporaryAsync(NodeKind.Topic, LifetimePolicy.DeleteOnClose, this);
+        var producer = new SilentProducer();
+        node.AddProducer(producer);
+        bed.Engine.CloseOwner(this);
+        Assert.That((node.IsDeleted, producer.Told), Is.EqualTo((true, 1)));
+    }
+
+    private sealed class SilentProducer : IProducer
+    {
+        public int Told { get; private set; }
+
+        public void OnNodeDeleted() => Told++;
     }
 }

@@ -26,6 +26,13 @@ public enum LifetimePolicy
     DeleteOnNoLinksOrMessages,
 }
 
+/// <summary>A link that sends to a node.</summary>
+public interface IProducer
+{
+    /// <summary>The node was deleted: what is published to it from now on is refused. Any thread; set a flag, wake a loop.</summary>
+    void OnNodeDeleted();
+}
+
 /// <summary>
 /// A queue or topic: the seam between links and what stores messages. All members are thread-safe.
 /// Messages are published through <see cref="MessageEngine.Publish"/>.
@@ -57,11 +64,11 @@ public interface IMessageNode
     /// <see cref="EngineError.NotFound"/> when the node is deleted, <see cref="EngineError.NotAllowed"/> for a browser on a topic.</exception>
     ISubscription Subscribe(SubscribeOptions options, ISubscriber subscriber);
 
-    /// <summary>Counts a producer link on the node; matters to delete-on-no-links. Pair with <see cref="RemoveProducer"/>.</summary>
-    void AddProducer();
+    /// <summary>A producer link came; matters to delete-on-no-links. Pair with <see cref="RemoveProducer"/>.</summary>
+    void AddProducer(IProducer producer);
 
-    /// <summary>Takes back one <see cref="AddProducer"/>.</summary>
-    void RemoveProducer();
+    /// <summary>The producer link is gone.</summary>
+    void RemoveProducer(IProducer producer);
 
     /// <summary>A snapshot of the node's figures.</summary>
     NodeStatus Describe();

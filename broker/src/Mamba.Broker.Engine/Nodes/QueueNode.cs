@@ -4,7 +4,7 @@ namespace Mamba.Broker.Engine;
 internal sealed class QueueNode : IRoutingNode, IQueueOwner
 {
     private readonly Action<IRoutingNode> _delete;
-    private int _producers;
+    private readonly ProducerSet _producers = new();
     private int _deleted;
 
     public QueueNode(QueueHost host, TemporaryLifetime? lifetime, Action<IRoutingNode> delete)
@@ -38,15 +38,15 @@ internal sealed class QueueNode : IRoutingNode, IQueueOwner
         return Host.Subscribe(options, subscriber);
     }
 
-    public void AddProducer() => Interlocked.Increment(ref _producers);
+    public void AddProducer(IProducer producer) => _producers.Add(producer);
 
-    public void RemoveProducer()
+    public void RemoveProducer(IProducer producer)
     {
-        Interlocked.Decrement(ref _producers);
+        _producers.Remove(producer);
         CheckLifetime();
     }
 
-    public NodeStatus Describe() => Host.Describe(Address, Kind, IsTemporary, Volatile.Read(ref _producers));
+    public NodeStatus Describe() => Host.Describe(Address, Kind, IsTemporary, _producers.Count);
 
     public PublishOutcome Route(StoredMessage message, RouteList targets)
     {
@@ -58,7 +58,11 @@ internal sealed class QueueNode : IRoutingNode, IQueueOwner
         return targets.TryAdd(Host, message.Length, targets.Count) ? PublishOutcome.Accepted : PublishOutcome.RejectedFull;
     }
 
-    public void MarkDeleted() => Volatile.Write(ref _deleted, 1);
+    public void MarkDeleted()
+    {
+        Volatile.Write(ref _deleted, 1);
+        _producers.NodeDeleted();
+    }
 
     public void OnQueueEmpty() => CheckLifetime();
 

@@ -10,7 +10,7 @@ internal sealed class TopicNode : IRoutingNode
     /// <summary>Replaced as a whole under the lock, read without it.</summary>
     private SubscriptionNode[] _subscriptions = [];
 
-    private int _producers;
+    private readonly ProducerSet _producers = new();
     private int _deleted;
     private long _published;
 
@@ -90,11 +90,11 @@ internal sealed class TopicNode : IRoutingNode
         CheckLifetime();
     }
 
-    public void AddProducer() => Interlocked.Increment(ref _producers);
+    public void AddProducer(IProducer producer) => _producers.Add(producer);
 
-    public void RemoveProducer()
+    public void RemoveProducer(IProducer producer)
     {
-        Interlocked.Decrement(ref _producers);
+        _producers.Remove(producer);
         CheckLifetime();
     }
 
@@ -121,20 +121,23 @@ internal sealed class TopicNode : IRoutingNode
     /// <summary>Marks the topic deleted and returns what subscriptions it had.</summary>
     public SubscriptionNode[] MarkDeleted()
     {
+        SubscriptionNode[] subscriptions;
         lock (_gate)
         {
             Volatile.Write(ref _deleted, 1);
-            var subscriptions = _subscriptions;
+            subscriptions = _subscriptions;
             _subscriptions = [];
-            return subscriptions;
         }
+
+        _producers.NodeDeleted();
+        return subscriptions;
     }
 
     /// <summary>The sum over its subscriptions; Enqueued counts messages published to the topic.</summary>
     public NodeStatus Describe()
     {
         var sum = new NodeStatus(
-            Address, NodeKind.Topic, null, IsTemporary, Options.Durable, 0, 0, 0, 0, Volatile.Read(ref _producers),
+            Address, NodeKind.Topic, null, IsTemporary, Options.Durable, 0, 0, 0, 0, _producers.Count,
             Interlocked.Read(ref _published), 0, 0, 0, 0, 0, 0);
         foreach (var subscription in Volatile.Read(ref _subscriptions))
         {

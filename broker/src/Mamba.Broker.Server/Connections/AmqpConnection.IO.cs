@@ -19,6 +19,9 @@ internal sealed partial class AmqpConnection
     /// <summary>Output above which no more messages are pulled until it is on its way.</summary>
     private const int OutputHighWater = 256 * 1024;
 
+    /// <summary>After the close exchange: how long to wait for the peer to end the stream, and for it to read what is left.</summary>
+    private static readonly TimeSpan CloseDeadline = TimeSpan.FromSeconds(2);
+
     private byte[] _input = [];
     private int _inputStart;
     private int _inputEnd;
@@ -196,7 +199,7 @@ internal sealed partial class AmqpConnection
         if (result == ByteTransport.Pending)
         {
             _sending = true;
-            if (_opened && !_protocol.IsCloseSent)
+            if (_opened && !_protocol.IsCloseSent && !_protocol.IsClosed)
             {
                 SetDeadline(_server.Options.StalledWriterDeadline, "the peer does not read");
             }
@@ -204,7 +207,7 @@ internal sealed partial class AmqpConnection
             return;
         }
 
-        if (_opened && !_protocol.IsCloseSent)
+        if (_opened && !_protocol.IsCloseSent && !_protocol.IsClosed)
         {
             ClearDeadline();
         }
@@ -247,16 +250,8 @@ internal sealed partial class AmqpConnection
         else if (!_shuttingDown)
         {
             _shuttingDown = true;
-            _ = ShutdownAsync();
+            _ = _transport.ShutdownAsync().AsTask();
         }
-    }
-
-    private async Task ShutdownAsync()
-    {
-        await _transport.ShutdownAsync();
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(2), _server.Time);
-        await using var cut = limit.Token.Register(() => Cut("closed"));
-        await _ended.Task;
     }
 
     private void ReleaseInput()

@@ -47,14 +47,18 @@ internal sealed partial class AmqpConnection
         });
     }
 
-    void IConnectionHandler.OnClose(AmqpError? error) =>
+    void IConnectionHandler.OnClose(AmqpError? error)
+    {
         _breakCause ??= error is null ? "closed by the peer" : $"closed by the peer: {error}";
+        SetDeadline(CloseDeadline, "closed");
+    }
 
     void IConnectionHandler.OnFailed(AmqpException cause)
     {
         _protocolFailed = true;
         _breakCause ??= cause.Error.ToString();
         ServerLog.ProtocolError(_server.Logger, Id, cause.Condition.Value, cause.Error.Description ?? "");
+        SetDeadline(CloseDeadline, "closed");
     }
 
     void IConnectionHandler.OnBegin(SessionEndpoint session, Begin remote) =>
@@ -159,19 +163,27 @@ internal sealed partial class AmqpConnection
         // The sender has our outcome: with receiver-settle-mode second there is nothing left to remember.
     }
 
-    /// <summary>The peer reuses a link name from another connection of its container: the old link is detached as stolen.</summary>
-    public void StealLink(LinkEndpoint link, Attach attach) => _server.Connections.StealLink(this, link, attach);
+    /// <summary>The peer reuses a link name of its container: the old link is detached as stolen before this completes, in a turn.</summary>
+    public async Task StealLinkAsync(LinkEndpoint link, Attach attach) =>
+        await InTurn(AsResult(_server.Connections.StealLinkAsync(this, link, attach)));
 
-    /// <summary>Detaches the link of that name because another connection took it over. Thread-safe.</summary>
-    public void LoseLink(LinkEndpoint link) => Post(() =>
+    /// <summary>Detaches a link because another connection took it over; completes when it has given back what it held. Thread-safe.</summary>
+    public Task LoseLinkAsync(LinkEndpoint link)
     {
-        if (!_broken && !link.IsDetachSent && link.Tag is LinkHandler handler)
+        var lost = new TaskCompletionSource();
+        Post(() =>
         {
-            handler.OnDetach(closed: true);
-            link.Detach(closed: true, new AmqpError(
-                ErrorCondition.Stolen, $"Another connection of container '{ContainerId}' attached the link '{link.Name}'."));
-        }
-    });
+            if (!link.IsDetachSent && link.Tag is LinkHandler handler)
+            {
+                handler.OnDetach(closed: true);
+                link.Detach(closed: true, new AmqpError(
+                    ErrorCondition.Stolen, $"Another connection of container '{ContainerId}' attached the link '{link.Name}'."));
+            }
+
+            lost.SetResult();
+        });
+        return Task.WhenAny(lost.Task, Ended);
+    }
 
     /// <summary>Waits for something and comes back in a turn of this connection (at once where there is nothing to wait for).</summary>
     public async ValueTask<T> InTurn<T>(ValueTask<T> pending)
@@ -187,6 +199,12 @@ internal sealed partial class AmqpConnection
             _ => Post(back.SetResult), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         await back.Task;
         return await task;
+    }
+
+    private static async ValueTask<bool> AsResult(Task task)
+    {
+        await task;
+        return true;
     }
 
     private void RefuseOpen(AmqpError error)

@@ -36,8 +36,11 @@ internal sealed class ConnectionRegistry
         }
     }
 
-    /// <summary>Notes who has a link, and takes it from the connection of the same container and user that had it before.</summary>
-    public void StealLink(AmqpConnection connection, LinkEndpoint link, Attach attach)
+    /// <summary>
+    /// Notes who has a link, and takes it from the connection of the same container and user that had it before. Completes when
+    /// that one has given back what the link held.
+    /// </summary>
+    public Task StealLinkAsync(AmqpConnection connection, LinkEndpoint link, Attach attach)
     {
         LinkHolder? former;
         var identity = new LinkIdentity(connection.ContainerId, connection.Principal.Name, attach.Name, attach.Role);
@@ -50,8 +53,10 @@ internal sealed class ConnectionRegistry
 
         if (former is not null && former.Link != link && (former.Connection != connection || former.Link.Session != link.Session))
         {
-            former.Connection.LoseLink(former.Link);
+            return former.Connection.LoseLinkAsync(former.Link);
         }
+
+        return Task.CompletedTask;
     }
 
     public void Remove(AmqpConnection connection)

@@ -12,7 +12,7 @@ namespace Mamba.Broker.Server.Links;
 /// A link that messages come in on: to one node, or (anonymous terminus) to whatever each message's <c>to</c> names.
 /// Credit is a window over messages that are under way or not yet answered, so a slow journal slows the sender down.
 /// </summary>
-internal sealed class InboundLink : LinkHandler, IPublishObserver
+internal sealed class InboundLink : LinkHandler, IPublishObserver, IProducer
 {
     private readonly ReceiverEndpoint _endpoint;
     private readonly IMessageNode? _node;
@@ -29,7 +29,7 @@ internal sealed class InboundLink : LinkHandler, IPublishObserver
         _owner = owner;
         _router = node is null ? new AnonymousRouter(connection.Server.Addresses) : null;
         _window = connection.Server.Options.LinkCredit;
-        node?.AddProducer();
+        node?.AddProducer(this);
     }
 
     public void Open() => _endpoint.AddCredit(_window);
@@ -97,6 +97,9 @@ internal sealed class InboundLink : LinkHandler, IPublishObserver
     /// <summary>The sender took a message back half-way: its credit is used, nothing else happened.</summary>
     public void OnAborted() => GiveCreditBack();
 
+    /// <summary>Any thread.</summary>
+    void IProducer.OnNodeDeleted() => Connection.Post(() => Detach(Refusal.NodeDeleted(_node!.Address)));
+
     public void OnResult(in PublishResult result)
     {
         if (IsGone)
@@ -106,13 +109,13 @@ internal sealed class InboundLink : LinkHandler, IPublishObserver
 
         var error = Refusal.From(result.Outcome, _node?.Address ?? "the address in 'to'");
         DeliveryState state = error is null ? Accepted.Instance : new Rejected { Error = error };
-        _endpoint.Disposition((uint)result.Token, (uint)result.Token, state, settled: true);
+        Answer((uint)result.Token, state);
         GiveCreditBack();
     }
 
     protected override void Release(bool clean, bool closed)
     {
-        _node?.RemoveProducer();
+        _node?.RemoveProducer(this);
         Server.Engine.CloseOwner(_owner);
         _router?.Drop();
     }
@@ -139,8 +142,7 @@ internal sealed class InboundLink : LinkHandler, IPublishObserver
         {
             // Answered now, not at commit: clients wait for it before they commit.
             Outcome answer = error is null ? Accepted.Instance : new Rejected { Error = error };
-            _endpoint.Disposition(
-                incoming.DeliveryId, incoming.DeliveryId, new TransactionalState { TxnId = state.TxnId, Outcome = answer }, settled: true);
+            Answer(incoming.DeliveryId, new TransactionalState { TxnId = state.TxnId, Outcome = answer });
         }
 
         GiveCreditBack();
@@ -172,9 +174,13 @@ internal sealed class InboundLink : LinkHandler, IPublishObserver
         DeliveryState answer = state is TransactionalState transactional
             ? new TransactionalState { TxnId = transactional.TxnId, Outcome = rejected }
             : rejected;
-        _endpoint.Disposition(deliveryId, deliveryId, answer, settled: true);
+        Answer(deliveryId, answer);
         GiveCreditBack();
     }
+
+    /// <summary>With receiver-settle-mode second the sender settles first; its settlement makes the engine forget the delivery.</summary>
+    private void Answer(uint deliveryId, DeliveryState state) =>
+        _endpoint.Disposition(deliveryId, deliveryId, state, settled: _endpoint.ReceiverSettleMode == ReceiverSettleMode.First);
 
     private void GiveCreditBack()
     {

@@ -80,7 +80,7 @@ internal sealed class LinkBinder(AmqpConnection connection)
                 ErrorCondition.InvalidField, "The attach names no target; name an address, or send an empty target for an anonymous link."));
         }
 
-        connection.StealLink(link, attach);
+        await connection.StealLinkAsync(link, attach);
         var owner = new TerminusOwner(connection);
         var node = target.Dynamic || target.Address is not null
             ? await connection.InTurn(ResolveAsync(target.Address, target.Dynamic, target.DynamicNodeProperties, target.Capabilities, owner))
@@ -112,7 +112,7 @@ internal sealed class LinkBinder(AmqpConnection connection)
                 ErrorCondition.InvalidField, "The source has no address; name one, or ask for a dynamic node."));
         }
 
-        connection.StealLink(link, attach);
+        await connection.StealLinkAsync(link, attach);
         var owner = new TerminusOwner(connection);
         var node = await connection.InTurn(
             ResolveAsync(source.Address, source.Dynamic, source.DynamicNodeProperties, source.Capabilities, owner));
