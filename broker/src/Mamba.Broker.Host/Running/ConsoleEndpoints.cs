@@ -16,6 +16,9 @@ internal sealed class ConsoleEndpoints(BrokerState state, ServeWebSocket serve)
 {
     public const string Subprotocol = "amqp";
 
+    /// <summary>What clients ask for, best first: the standard's name, that of Azure's clients, and what rhea's examples send.</summary>
+    private static readonly string[] Subprotocols = [Subprotocol, "AMQPWSB10", "binary"];
+
     public Task HandleAsync(HttpContext http)
     {
         var path = http.Request.Path.Value ?? "";
@@ -71,7 +74,9 @@ internal sealed class ConsoleEndpoints(BrokerState state, ServeWebSocket serve)
             return;
         }
 
-        if (!http.WebSockets.WebSocketRequestedProtocols.Contains(Subprotocol, StringComparer.Ordinal))
+        var requested = http.WebSockets.WebSocketRequestedProtocols;
+        var chosen = Array.Find(Subprotocols, name => requested.Contains(name, StringComparer.Ordinal));
+        if (chosen is null)
         {
             await AnswerAsync(http, StatusCodes.Status400BadRequest, "Ask for the WebSocket subprotocol amqp.");
             return;
@@ -83,7 +88,7 @@ internal sealed class ConsoleEndpoints(BrokerState state, ServeWebSocket serve)
             return;
         }
 
-        using var socket = await http.WebSockets.AcceptWebSocketAsync(Subprotocol);
+        using var socket = await http.WebSockets.AcceptWebSocketAsync(chosen);
         var context = new ListenerContext(
             new IPEndPoint(connection.LocalIpAddress ?? IPAddress.Any, connection.LocalPort),
             new IPEndPoint(connection.RemoteIpAddress ?? IPAddress.Any, connection.RemotePort),
