@@ -30,5 +30,11 @@ internal static class RunCommand
             await Console.Error.WriteLineAsync($"mamba-broker: {e.Message}");
             return ExitCode.Runtime;
         }
+        catch (Exception e)
+        {
+            // Nothing that a setting or the machine explains: whoever mends it needs the whole of it.
+            await Console.Error.WriteLineAsync($"mamba-broker failed unexpectedly: {e}");
+            return ExitCode.Runtime;
+        }
     }
 }

@@ -43,6 +43,7 @@ internal static class BrokerHost
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = 1 << 20;
+            kestrel.Limits.MaxConcurrentConnections = setup.Options.Limits.MaxUnauthenticated;
             kestrel.Limits.RequestHeadersTimeout = setup.Options.Limits.OpenTimeout;
             kestrel.Listen(console, listen => listen.Protocols = HttpProtocols.Http1);
         });

@@ -152,6 +152,36 @@ internal sealed class RunningTests
     }
 
     [Test]
+    public async Task The_stop_closes_WebSocket_connections_too()
+    {
+        await using var broker = await BrokerProcess.StartAsync(Data, "--set", "stop.timeout=200 ms");
+        using var socket = new ClientWebSocket();
+        socket.Options.AddSubProtocol("amqp");
+        await socket.ConnectAsync(new Uri($"ws://{broker.Console}/"), CancellationToken.None);
+        Assert.That(await broker.StopAsync(), Is.Zero, broker.Errors);
+    }
+
+    [Test]
+    public async Task A_journal_that_is_damaged_stops_the_start_with_code_one_and_says_where()
+    {
+        await using (var broker = await BrokerProcess.StartAsync(Data))
+        {
+            await broker.StopAsync();
+        }
+
+        var segment = Directory.EnumerateFiles(Path.Combine(Data, "journal")).Where(f => new FileInfo(f).Length > 4096).Order(StringComparer.Ordinal).First();
+        await using (var file = File.OpenWrite(segment))
+        {
+            await file.WriteAsync("garbage garbage garbage"u8.ToArray());
+        }
+
+        await using var second = await BrokerProcess.RunAsync(["--data", Data, "--amqp", "127.0.0.1:0", "--console", "off"]);
+        Assert.That(second.ExitCode, Is.EqualTo(1));
+        Assert.That(second.Errors, Does.StartWith("mamba-broker: ").And.Contain(Path.Combine(Data, "journal")).And.Not.Contain("   at "));
+        Assert.That(second.Output, Is.Empty);
+    }
+
+    [Test]
     public async Task A_second_broker_on_the_same_data_is_refused_and_names_the_first()
     {
         await using var first = await BrokerProcess.StartAsync(Data);

@@ -1,0 +1,71 @@
+using System.Net;
+using System.Text.RegularExpressions;
+using Mamba.Broker.Engine;
+using Mamba.Broker.Host.Configuration;
+using Mamba.Broker.Host.Running;
+using Mamba.Broker.Host.Tests.Repository;
+using Mamba.Broker.Server;
+
+namespace Mamba.Broker.Host.Tests.Configuration;
+
+[TestFixture]
+internal sealed class OptionsMappingTests
+{
+    private static readonly ResolvedEndpoints Endpoints = new(new IPEndPoint(IPAddress.Loopback, 1), null, null);
+
+    [Test]
+    public void Without_settings_server_and_engine_keep_their_own_defaults()
+    {
+        var server = OptionsMapping.ToServer(new BrokerOptions(), Endpoints, tls: null);
+        var own = new ServerOptions();
+        foreach (var property in typeof(ServerOptions).GetProperties().Where(p => p.Name is not (nameof(ServerOptions.Amqp) or nameof(ServerOptions.StopTimeout))))
+        {
+            Assert.That(property.GetValue(server), Is.EqualTo(property.GetValue(own)), property.Name);
+        }
+
+        var engine = OptionsMapping.ToEngine(new BrokerOptions(), "journal");
+        foreach (var property in typeof(EngineOptions).GetProperties().Where(p => p.Name is not nameof(EngineOptions.Directory)))
+        {
+            Assert.That(property.GetValue(engine), Is.EqualTo(property.GetValue(new EngineOptions { Directory = "journal" })), property.Name);
+        }
+
+        Assert.That(new AddressRuleOptions().MaxDeliveries, Is.EqualTo(new NodeOptions().MaxDeliveries));
+        Assert.That(new AddressRuleOptions().DeadLetterAddress, Is.EqualTo(new NodeOptions().DeadLetterAddress));
+    }
+
+    [Test]
+    public void Rules_reach_the_server_and_the_engine()
+    {
+        var options = new BrokerOptions
+        {
+            Addresses = new AddressOptions
+            {
+                AutoCreate = false,
+                Rules = [new AddressRuleOptions { Pattern = "news.#", Kind = AddressKind.Topic, AutoCreate = true, MaxLength = 5, MaxBytes = 6, MaxDeliveries = 7, DeadLetterAddress = "dead", ExpiryAddress = "late" }],
+            },
+        };
+        var server = OptionsMapping.ToServer(options, Endpoints, tls: null);
+        Assert.That(server.AutoCreate, Is.False);
+        Assert.That(server.Addresses, Is.EqualTo(new[] { new AddressRule("news.#", NodeKind.Topic, AutoCreate: true) }));
+        Assert.That(OptionsMapping.ToEngine(options, "journal").OptionsFor("news.today.sports"), Is.EqualTo(new NodeOptions
+        {
+            MaxMessages = 5,
+            MaxBytes = 6,
+            MaxDeliveries = 7,
+            DeadLetterAddress = "dead",
+            ExpiryAddress = "late",
+        }));
+    }
+
+    [Test]
+    public void Every_setting_is_read_somewhere_outside_its_declaration()
+    {
+        var source = string.Concat(SourceTree.SourceFiles
+            .Where(f => f.Contains("/Mamba.Broker.Host/", StringComparison.Ordinal) && !f.EndsWith("/BrokerOptions.cs", StringComparison.Ordinal))
+            .Select(File.ReadAllText));
+        var unread = SettingDescriptor.All.SelectMany(s => s.Children.Count == 0 ? [s] : s.Children)
+            .Where(s => !Regex.IsMatch(source, $@"\.{s.Property.Name}\b", RegexOptions.None, TimeSpan.FromSeconds(5)))
+            .Select(s => s.Key);
+        Assert.That(unread, Is.Empty);
+    }
+}
