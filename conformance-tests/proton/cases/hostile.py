@@ -10,7 +10,7 @@ from harness.codec import Enc, NULL, amqp_list, amqp_map, described, symbol, uin
 from harness.engine import Peer, drained
 from harness.performatives import (ACCEPTED, AMQP_HEADER, SASL_HEADER, data_message, frame, performative, source,
                                    target)
-from harness.rawpeer import Closed, RawPeer
+from harness.rawpeer import RawPeer
 from harness.registry import case
 
 
