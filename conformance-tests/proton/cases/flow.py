@@ -156,8 +156,8 @@ def drain_resume(ctx):
     peer.credit(5, drain=True)
     _link_flow(peer)
     peer.credit(5, delivery_count=5)
-    peer.put(queue, [b"new"], handle=1)
-    check.equal(peer.expect("transfer", skip=("flow", "disposition")).payload[-3:], b"new", "message")
+    put(ctx, queue, "new")
+    check.equal(peer.expect("transfer", skip=("flow",)).payload[-3:], b"new", "message")
     peer.close()
 
 

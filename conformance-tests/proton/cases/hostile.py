@@ -256,11 +256,11 @@ def zero_width(ctx):
 
 @case("hostile.deeply-nested-list")
 def nested(ctx):
-    """A list nested a thousand levels deep is refused."""
+    """A list nested a thousand levels deep is refused, as undecodable or as beyond a limit."""
     value = amqp_list([])
     for _ in range(1000):
         value = amqp_list([value])
-    _connection_error(ctx, ("amqp:decode-error", "amqp:connection:framing-error"),
+    _connection_error(ctx, ("amqp:decode-error", "amqp:connection:framing-error", "amqp:resource-limit-exceeded"),
                       lambda peer: peer.send("attach", name="deep", handle=0, role=True, source=source(address="q"),
                                              target=target(), properties=amqp_map([(symbol("x"), value)])))
 

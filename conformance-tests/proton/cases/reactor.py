@@ -1,6 +1,6 @@
 """Proton's high-level API as applications use it: Container and handlers, BlockingConnection, TransactionHandler."""
 
-from proton import Delivery, Message, Timeout
+from proton import Delivery, Message, Timeout, Transport
 from proton.handlers import MessagingHandler, TransactionHandler
 from proton.reactor import (AtLeastOnce, AtMostOnce, Container, Copy, DurableSubscription, Selector)
 from proton.utils import BlockingConnection, LinkDetached, SendException, SyncRequestResponse
@@ -40,6 +40,10 @@ class _Base(MessagingHandler):
         super().__init__(**options)
         self.ctx = ctx
         self.failure = None
+
+    def on_connection_bound(self, event):
+        event.transport.tracer = lambda _transport, line: self.ctx.log(line)
+        event.transport.trace(Transport.TRACE_FRM)
 
     def _fail(self, event, what):
         self.failure = "%s: %s" % (what, event.transport and event.transport.condition)
@@ -137,7 +141,7 @@ class _Outcomes(_Base):
     """Receives with explicit outcomes: accepts A, rejects R, releases L once, then accepts it."""
 
     def __init__(self, ctx, address):
-        super().__init__(ctx, auto_accept=False, prefetch=1)
+        super().__init__(ctx, auto_accept=False)
         self.address, self.seen = address, []
 
     def on_start(self, event):

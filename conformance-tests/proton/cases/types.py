@@ -2,7 +2,7 @@
 
 import uuid
 
-from proton import (Array, Data, Described, Message, byte, char, decimal32, decimal64, decimal128, float32, int32,
+from proton import (UNDESCRIBED, Array, Data, Described, Message, byte, char, decimal32, decimal64, decimal128, float32, int32,
                     short, symbol, timestamp, ubyte, uint, ulong, ushort)
 
 from harness import check, codec
@@ -112,7 +112,7 @@ def annotations_others(ctx):
 def annotations_compound(ctx):
     """Lists, maps, arrays and described values as message-annotations."""
     _annotations(ctx, {"list": [[int32(1), "two", None]], "map": [{symbol("k"): [1, 2]}],
-                       "array": [Array(None, Data.INT, int32(1), int32(2))],
+                       "array": [Array(UNDESCRIBED, Data.INT, int32(1), int32(2))],
                        "described": [Described(symbol("example:point"), [1, 2])]})
 
 
@@ -175,7 +175,7 @@ def body_arrays(ctx):
              (Data.DECIMAL128, [decimal128(bytes(16))]), (Data.CHAR, [char("x"), char("\u20ac")]),
              (Data.TIMESTAMP, [timestamp(1)]), (Data.UUID, [UUID]), (Data.BINARY, [b"", b"abc"]),
              (Data.STRING, ["", "abc"]), (Data.SYMBOL, [symbol("a"), symbol("bc")]), (Data.BOOL, [True, False])]
-    _bodies(ctx, [Array(None, kind, *values) for kind, values in kinds])
+    _bodies(ctx, [Array(UNDESCRIBED, kind, *values) for kind, values in kinds])
 
 
 @case("types.body-described")

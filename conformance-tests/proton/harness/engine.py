@@ -40,6 +40,7 @@ class Peer:
         self.connection.collect(self.collector)
         self.frames = []
         self.eof = False
+        self._output_ended = False
         self._sessions = []
         if over is None:
             self.sasl = self._configure_sasl(mechanisms, user, password)
@@ -115,7 +116,10 @@ class Peer:
         deadline = self.transport.tick(time.monotonic())
         self._events()
         wants_read = not self.eof and self.transport.capacity() > 0
-        wants_write = self.transport.pending() > 0
+        pending = self.transport.pending()
+        wants_write = pending > 0
+        if pending < 0:
+            self._end_of_output()
         if not wants_read and not wants_write:
             self._events()
             return
@@ -164,6 +168,16 @@ class Peer:
                 self.transport.close_head()
                 return
             self.transport.pop(sent)
+
+    def _end_of_output(self):
+        """Proton has nothing more to say on this connection: let the broker see that."""
+        if self._output_ended:
+            return
+        self._output_ended = True
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            self.ctx.log("%s shutdown: %s" % (self.label, error))
 
     def flush(self):
         """Writes what the engine has to say, without waiting for anything."""
@@ -272,9 +286,11 @@ def put(ctx, address, *values, **header):
 def drained(ctx, address, accept=True):
     """What ADDRESS holds, read over a connection of its own."""
     with Peer(ctx) as peer:
-        link = peer.receiver(address)
-        got = link.drain(1000)
-        for received in got:
-            if accept:
+        link, got = peer.receiver(address), []
+        while True:
+            more = link.drain(1000)
+            if not more:
+                return got
+            got.extend(more)
+            for received in more if accept else ():
                 received.accept()
-        return got

@@ -196,7 +196,7 @@ class RawPeer:
         fields.setdefault("incoming_window", 2048)
         fields.setdefault("outgoing_window", 2048)
         self.send("begin", channel=channel, **fields)
-        begin = self.expect("begin")
+        begin = self.expect("begin", skip=("flow",))
         self.first_incoming[channel] = begin.next_outgoing_id
         return begin
 
