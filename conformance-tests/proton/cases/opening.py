@@ -79,6 +79,7 @@ def frames_512(ctx):
     message, sizes, more = b"", [], True
     while more:
         got = peer.expect("transfer")
+        check.one_of(got.delivery_id, (0, None) if sizes else (0,), "delivery-id of frame %d" % len(sizes))
         sizes.append(got.size)
         message += got.payload
         more = got.more

@@ -221,6 +221,22 @@ def unsettled_outcome(ctx):
     check.equal(drained(ctx, queue), [], "queue content")
 
 
+@case("receive.received-is-no-outcome")
+def received_state(ctx):
+    """An unsettled disposition with the state received settles nothing; the outcome that follows counts."""
+    queue = ctx.queue()
+    put(ctx, queue, "x")
+    with Peer(ctx) as peer:
+        received = peer.receiver(queue).receive()
+        received.delivery.update(Delivery.RECEIVED)
+        peer.flush()
+        peer.end_session(peer.new_session())  # a round trip: the broker has seen the disposition
+        check.that(not received.delivery.settled, "the broker settled on received")
+        peer.receiver(queue).expect_empty()
+        received.accept()
+    check.equal(drained(ctx, queue), [], "queue content")
+
+
 @case("receive.rcv-settle-mode-second")
 def second(ctx):
     """With rcv-settle-mode second the broker settles after our outcome, then we do; the message is gone."""
