@@ -136,6 +136,7 @@ internal sealed class JournalRecovery
 
     private void EndSegment(FoundSegment segment, bool last, ScanStep step)
     {
+        segment.End = step == ScanStep.Sealed ? _scanner.Position + _scanner.Header.FrameSize : _scanner.Position;
         if (last)
         {
             SettleTail(segment, _scanner.Position, step == ScanStep.Sealed);
@@ -176,6 +177,7 @@ internal sealed class JournalRecovery
         _repair.Sync(segment.File);
         _scanner.Open(segment.File, segment.Number);
         _scanner.ContinueAt(to);
+        segment.End = to;
         return next >= 0 || last;
     }
 
@@ -228,7 +230,7 @@ internal sealed class JournalRecovery
         foreach (var segment in kept)
         {
             var length = segment.File.Length;
-            table.Add(new JournalSegment(segment.Number, segment.Path, segment.File, length) { Used = length });
+            table.Add(new JournalSegment(segment.Number, segment.Path, segment.File, length) { Used = Math.Min(segment.End, length) });
         }
 
         var active = kept.Count > 0 ? table.Find(kept[^1].Number)! : CreateFirst(factory, table);

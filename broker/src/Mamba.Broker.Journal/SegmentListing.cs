@@ -4,6 +4,9 @@ namespace Mamba.Broker.Journal;
 internal sealed record FoundSegment(int Number, string Path, IJournalFile File)
 {
     public bool HeaderDamaged { get; set; }
+
+    /// <summary>End of its last record, once it was read.</summary>
+    public long End { get; set; }
 }
 
 /// <summary>

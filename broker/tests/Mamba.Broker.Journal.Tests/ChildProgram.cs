@@ -5,7 +5,8 @@ namespace Mamba.Broker.Journal.Tests;
 
 /// <summary>
 /// What a child process of a test does: <c>append FOLDER COUNT</c> stores records one after another and prints "stored N",
-/// "refused N" or "failed N" for each; <c>hold FOLDER</c> opens the journal, prints "open" and waits for its input to end.
+/// "refused N" or "failed N" for each; <c>hold FOLDER</c> opens the journal, prints "open" and waits for its input to end;
+/// <c>measure FOLDER</c> is <see cref="Measure"/>.
 /// </summary>
 internal static class ChildProgram
 {
@@ -15,6 +16,12 @@ internal static class ChildProgram
         {
             await Console.Error.WriteLineAsync("This is a test assembly; run it with dotnet test.");
             return 2;
+        }
+
+        if (command == "measure")
+        {
+            Measure.Run(folder);
+            return 0;
         }
 
         using var journal = Journal.Open(new JournalOptions { Directory = folder, SegmentSize = 64 * 1024 }, new Replayed());

@@ -280,6 +280,20 @@ public sealed class DamageTests
     }
 
     [Test]
+    public async Task An_idle_journal_vouches_for_its_last_record()
+    {
+        var disk = new FaultyDisk();
+        using var journal = Journal.Open(Options(disk) with { CheckpointAfterIdle = TimeSpan.FromMilliseconds(20) }, new Replayed());
+        var address = await journal.Store(Payload(1, 100));
+        Assert.That(() => journal.Segments[0].UsedBytes, Is.GreaterThan(address.Offset + 104).After(10_000, 10));
+        var image = disk.Copy();
+        Assert.That(Recover(image.Copy(), out _).Records, Has.Count.EqualTo(1));
+        image[First][address.Offset] ^= 1;
+        Assert.That(() => Recover(image, out _), Throws.TypeOf<JournalDamagedException>());
+        Assert.That(await journal.Store(Payload(2, 100)), Is.GreaterThan(address));
+    }
+
+    [Test]
     public async Task Foreign_files_and_other_versions_are_named()
     {
         var (disk, _) = await Fill(JournalOptions.MinSegmentSize, close: true, [.. Enumerable.Repeat(2000, 12)]);
