@@ -191,6 +191,43 @@ public sealed class DamageTests
         }
     }
 
+    /// <summary>
+    /// Of a group, the first record was lost and the second survived. A new record exactly as long as the first must not bring
+    /// the second back.
+    /// </summary>
+    [Test]
+    public async Task A_survivor_of_a_torn_group_does_not_come_back()
+    {
+        var disk = new FaultyDisk();
+        using var journal = Journal.Open(Options(disk), new Replayed());
+        await journal.Store(Payload(0, 100));
+        var old = disk.Copy()[First];
+        var outcome = new Outcome();
+        using var batch = journal.RentBatch();
+        for (var id = 1; id <= 2; id++)
+        {
+            batch.BeginRecord();
+            batch.Write(Payload(id, 1000));
+            batch.EndRecord();
+        }
+
+        journal.Append(batch, sync: true, outcome);
+        await outcome.Within();
+        var image = new FaultyDisk { [First] = disk.Copy()[First] };
+        var lost = batch.AddressOf(0).Offset - RecordHeader.Size;
+        old.AsSpan(lost, 1000).CopyTo(image[First].AsSpan(lost));
+        FaultyDisk afterwards;
+        using (var again = Journal.Open(Options(image), new Replayed()))
+        {
+            Assert.That(await again.Store(Payload(3, 1000)), Is.EqualTo(batch.AddressOf(0)));
+            afterwards = image.Copy();
+        }
+
+        var replayed = Recover(afterwards, out _);
+        Assert.That(replayed.Records, Has.Count.EqualTo(2));
+        Assert.That(replayed.Records[1].Payload.AsSpan().SequenceEqual(Payload(3, 1000)));
+    }
+
     [Test]
     public async Task A_record_that_landed_elsewhere_never_validates()
     {
