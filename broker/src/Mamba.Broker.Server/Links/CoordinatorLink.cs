@@ -16,6 +16,9 @@ internal sealed class CoordinatorLink(AmqpConnection connection, ReceiverEndpoin
 {
     private const uint Window = 100;
 
+    /// <summary>Commands not answered yet, in order: a declare behind a commit that waits for the disk is answered after it.</summary>
+    private readonly Queue<Command> _unanswered = new();
+
     public void Open() => endpoint.AddCredit(Window);
 
     public void OnDelivery(in IncomingDelivery delivery, ReadOnlySpan<byte> payload)
@@ -28,13 +31,15 @@ internal sealed class CoordinatorLink(AmqpConnection connection, ReceiverEndpoin
             return;
         }
 
+        var command = new Command(delivery.DeliveryId);
+        _unanswered.Enqueue(command);
         try
         {
-            Execute(delivery.DeliveryId, payload);
+            Execute(command, payload);
         }
         catch (AmqpException e)
         {
-            Answer(delivery.DeliveryId, Rejection(e.Error));
+            Answer(command, Rejection(e.Error));
         }
     }
 
@@ -42,7 +47,7 @@ internal sealed class CoordinatorLink(AmqpConnection connection, ReceiverEndpoin
 
     private static Rejected Rejection(AmqpError error) => new() { Error = error };
 
-    private void Execute(uint deliveryId, ReadOnlySpan<byte> payload)
+    private void Execute(Command command, ReadOnlySpan<byte> payload)
     {
         var body = MessageScanner.Scan(payload).Body;
         var reader = new AmqpReader(body.IsPresent ? body.ValueIn(payload) : default);
@@ -50,78 +55,88 @@ internal sealed class CoordinatorLink(AmqpConnection connection, ReceiverEndpoin
         switch (code)
         {
             case DescriptorCode.Declare when Amqp.Transactions.Declare.ReadFields(ref reader).GlobalId is not null:
-                Answer(deliveryId, Rejection(Refusal.NotImplemented("A transaction with a global id")));
+                Answer(command, Rejection(Refusal.NotImplemented("A transaction with a global id")));
                 break;
             case DescriptorCode.Declare:
-                Declare(deliveryId);
+                Declare(command);
                 break;
             case DescriptorCode.Discharge:
-                Discharge(deliveryId, Amqp.Transactions.Discharge.ReadFields(ref reader));
+                Discharge(command, Amqp.Transactions.Discharge.ReadFields(ref reader));
                 break;
             default:
-                Answer(deliveryId, Rejection(new AmqpError(
+                Answer(command, Rejection(new AmqpError(
                     ErrorCondition.NotImplemented, "A coordinator understands declare and discharge as an amqp-value and nothing else.")));
                 break;
         }
     }
 
-    private void Declare(uint deliveryId)
+    private void Declare(Command command)
     {
         if (Connection.Transactions.Declare(this, endpoint.Session) is { } transaction)
         {
             Connection.WantTickAt(transaction.Deadline);
-            Answer(deliveryId, new Declared { TxnId = transaction.Id });
+            Answer(command, new Declared { TxnId = transaction.Id });
         }
         else
         {
-            Answer(deliveryId, Rejection(new AmqpError(
+            Answer(command, Rejection(new AmqpError(
                 ErrorCondition.ResourceLimitExceeded,
                 $"The session has {Server.Options.MaxTransactionsPerSession} open transactions, which is the limit; discharge one first.")));
         }
     }
 
-    private void Discharge(uint deliveryId, Discharge discharge)
+    private void Discharge(Command command, Discharge discharge)
     {
         if (Connection.Transactions.Take(discharge.TxnId) is not { } transaction)
         {
-            Answer(deliveryId, Rejection(TransactionErrors.UnknownId()));
+            Answer(command, Rejection(TransactionErrors.UnknownId()));
         }
         else if (discharge.Fail == true)
         {
             transaction.Work.Rollback();
-            Answer(deliveryId, Accepted.Instance);
+            Answer(command, Accepted.Instance);
         }
         else
         {
-            transaction.Work.Commit(new PendingCommit(this, deliveryId, transaction));
+            transaction.Work.Commit(new PendingCommit(this, command, transaction));
         }
     }
 
-    private void Answer(uint deliveryId, Outcome outcome)
+    private void Answer(Command command, Outcome outcome)
     {
-        if (!IsGone)
+        command.Outcome = outcome;
+        while (!IsGone && _unanswered.TryPeek(out var next) && next.Outcome is not null)
         {
-            endpoint.Disposition(deliveryId, deliveryId, outcome, settled: true);
+            _unanswered.Dequeue();
+            endpoint.Disposition(next.DeliveryId, next.DeliveryId, next.Outcome, settled: true);
         }
     }
 
-    private void OnCommitted(uint deliveryId, OpenTransaction transaction, CommitOutcome outcome, string? reason)
+    private void OnCommitted(Command command, OpenTransaction transaction, CommitOutcome outcome, string? reason)
     {
         if (outcome == CommitOutcome.Committed)
         {
             transaction.SettleDeliveries();
-            Answer(deliveryId, Accepted.Instance);
+            Answer(command, Accepted.Instance);
         }
         else
         {
-            Answer(deliveryId, Rejection(TransactionErrors.RolledBack(reason)));
+            Answer(command, Rejection(TransactionErrors.RolledBack(reason)));
         }
     }
 
-    private sealed class PendingCommit(CoordinatorLink link, uint deliveryId, OpenTransaction transaction) : ICommitObserver
+    /// <summary>One declare or discharge and, once there is one, its answer.</summary>
+    private sealed class Command(uint deliveryId)
+    {
+        public uint DeliveryId { get; } = deliveryId;
+
+        public Outcome? Outcome { get; set; }
+    }
+
+    private sealed class PendingCommit(CoordinatorLink link, Command command, OpenTransaction transaction) : ICommitObserver
     {
         /// <summary>Any thread.</summary>
         public void OnCommitted(UnitOfWork unitOfWork, CommitOutcome outcome, string? reason) =>
-            link.Connection.Post(() => link.OnCommitted(deliveryId, transaction, outcome, reason));
+            link.Connection.Post(() => link.OnCommitted(command, transaction, outcome, reason));
     }
 }
