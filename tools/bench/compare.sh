@@ -53,21 +53,26 @@ wait_for_port() { # until it accepts, or the process that was launched is gone, 
 start_mamba() {
     port=$(free_port 15710)
     # shellcheck disable=SC2086 # MAMBA_ARGS is a list of words
-    "$mamba" --amqp "127.0.0.1:$port" --console "127.0.0.1:$(free_port 15760)" --data "$work/mamba" $MAMBA_ARGS >"$work/mamba.log" 2>&1 </dev/null &
+    setsid "$mamba" --amqp "127.0.0.1:$port" --console "127.0.0.1:$(free_port 15760)" --data "$work/mamba" $MAMBA_ARGS >"$work/mamba.log" 2>&1 </dev/null &
     launched=$!
     wait_for_port
     pid=$launched
 }
 
-rabbit() { # runs one of RabbitMQ's programs on our node, which shares nothing with an installed one
+rabbit_env() { # a node of our own, which shares nothing with an installed one
     local home=$work/rabbitmq
-    HOME=$home LC_ALL=C.UTF-8 ERL_EPMD_PORT=$epmd_port ERL_EPMD_ADDRESS=127.0.0.1 \
-    RABBITMQ_NODENAME=mamba-compare@localhost RABBITMQ_DIST_PORT=$((port + 20000)) \
-    RABBITMQ_MNESIA_BASE=$home/db RABBITMQ_LOG_BASE=$home/log RABBITMQ_CONFIG_FILE=$home/rabbitmq.conf \
-    RABBITMQ_ENABLED_PLUGINS_FILE=$home/enabled_plugins RABBITMQ_PID_FILE=$home/pid RABBITMQ_CONF_ENV_FILE=$home/env.conf \
-    RABBITMQ_FEATURE_FLAGS_FILE=$home/feature_flags RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS='-kernel inet_dist_use_interface {127,0,0,1}' \
-    "$rabbit_bin/$1" "${@:2}"
+    export HOME=$home LC_ALL=C.UTF-8 PATH=$rabbit_bin:$PATH ERL_EPMD_PORT=$epmd_port ERL_EPMD_ADDRESS=127.0.0.1
+    export RABBITMQ_NODENAME=mamba-compare@localhost RABBITMQ_DIST_PORT=$((port + 20000))
+    export RABBITMQ_MNESIA_BASE=$home/db RABBITMQ_LOG_BASE=$home/log RABBITMQ_CONFIG_FILE=$home/rabbitmq.conf
+    export RABBITMQ_ENABLED_PLUGINS_FILE=$home/enabled_plugins RABBITMQ_PID_FILE=$home/pid RABBITMQ_CONF_ENV_FILE=$home/env.conf
+    export RABBITMQ_FEATURE_FLAGS_FILE=$home/feature_flags
+    export RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS='-kernel inet_dist_use_interface {127,0,0,1}'
 }
+
+rabbit() (
+    rabbit_env
+    "$@"
+)
 
 start_rabbitmq() {
     port=$(free_port 15673) epmd_port=$(free_port 14369)
@@ -76,8 +81,12 @@ start_rabbitmq() {
     echo '[rabbitmq_amqp1_0].' >"$work/rabbitmq/enabled_plugins"
     printf '%s\n' "listeners.tcp.1 = 127.0.0.1:$port" 'log.console = false' 'log.file.level = warning' 'disk_free_limit.absolute = 1GB' \
         >"$work/rabbitmq/rabbitmq.conf"
-    rabbit rabbitmq-server >"$work/rabbitmq.log" 2>&1 </dev/null &
+    (
+        rabbit_env
+        exec setsid rabbitmq-server
+    ) >"$work/rabbitmq.log" 2>&1 </dev/null &
     launched=$!
+    pid=$launched
     wait_for_port
     pid=$(rabbit rabbitmqctl -q eval 'list_to_integer(os:getpid()).' | tr -d '[:space:]')
     # Classic durable queues, ten for the rows and ten bound to the fan-out exchange. AMQP 1.0 cannot declare them here.
@@ -94,7 +103,7 @@ start_rabbitmq() {
 
 start_forwarder() {
     port=$(free_port 15790)
-    "$work/pload" listen -p "$port" -t 86400 >"$work/forwarder.log" 2>&1 </dev/null &
+    setsid "$work/pload" listen -p "$port" -t 86400 >"$work/forwarder.log" 2>&1 </dev/null &
     launched=$!
     wait_for_port
     pid=$launched
@@ -124,7 +133,7 @@ stop() {
         kill -0 "$pid" 2>/dev/null || break
         sleep 0.1
     done
-    kill -9 "$pid" "$launched" 2>/dev/null || true
+    kill -9 "-$launched" 2>/dev/null || true # each was started as a process group of its own
     wait "$launched" 2>/dev/null || true
     if [ -n "$epmd_port" ]; then ERL_EPMD_PORT=$epmd_port epmd -kill >/dev/null 2>&1 || true; fi
     pid='' launched='' epmd_port=''
@@ -164,12 +173,13 @@ recover() { # after a failure nobody knows what is left in the broker
 }
 
 row() { # ROW MODE ARGS...: one run of our own generator
-    local name=$1 mode=$2
+    local name=$1 mode=$2 code=0
     shift 2
     wanted "$name" || return 0
     say "  $name"
-    timeout $((TIMEOUT + 30)) "$bench" "$mode" --uri "$uri" --broker-pid "$pid" --label "$broker" --row "$name" --json "$OUT" --timeout "${TIMEOUT}s" --quiet "$@" ||
-        recover "$name"
+    timeout $((TIMEOUT + 30)) "$bench" "$mode" --uri "$uri" --broker-pid "$pid" --label "$broker" --row "$name" --json "$OUT" --timeout "${TIMEOUT}s" --quiet "$@" || code=$?
+    [ "$code" -ne 2 ] || die "bench does not know what '$name' asks of it"
+    [ "$code" -eq 0 ] || recover "$name"
 }
 
 neutral() { # ROW ARGS...: one run of the neutral generator, which has no warm-up

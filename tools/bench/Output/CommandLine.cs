@@ -7,10 +7,10 @@ namespace Mamba.Tools.Bench.Output;
 /// <summary>The options of the load commands, and how they become <see cref="BenchOptions"/>.</summary>
 internal sealed class CommandLine
 {
-    private readonly Option<Uri> _uri = new("--uri")
+    private readonly Option<string> _uri = new("--uri")
     {
         Description = "The broker: amqp://[user:password@]host[:port], or amqps:// for TLS.",
-        DefaultValueFactory = _ => new Uri("amqp://127.0.0.1:5672"),
+        DefaultValueFactory = _ => "amqp://127.0.0.1:5672",
     };
 
     private readonly Option<string?> _user = Text("--user", "SASL user name (else that of --uri, else ANONYMOUS).");
@@ -83,6 +83,12 @@ internal sealed class CommandLine
             return null;
         }
 
+        if (!Uri.TryCreate(parsed.GetValue(_uri), UriKind.Absolute, out var uri) || uri.Scheme is not ("amqp" or "amqps"))
+        {
+            problem = $"--uri {parsed.GetValue(_uri)} is no address of a broker; write amqp://host:5672, or amqps://host:5671 for TLS";
+            return null;
+        }
+
         var address = parsed.GetValue(_address)!;
         var senders = parsed.GetValue(_senders);
         var receivers = parsed.GetValue(_receivers);
@@ -91,7 +97,7 @@ internal sealed class CommandLine
         return new BenchOptions
         {
             Mode = mode,
-            Uri = parsed.GetValue(_uri)!,
+            Uri = uri,
             User = parsed.GetValue(_user),
             Password = parsed.GetValue(_password),
             CertificateAuthority = parsed.GetValue(_ca),
