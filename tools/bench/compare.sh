@@ -198,6 +198,10 @@ rows() {
     value 'start to accepting' "$started" s
     sleep 3
     value 'memory idle' "$(resident)" MiB
+    if [ "$broker" != forwarder ]; then
+        n=$(count 1000)
+        row 'idle connection' hold --connections $((n < 200 ? 200 : n)) --duration 5s
+    fi
     for size in 100 1024 10240; do
         n=$(count $((size > 1024 ? 30000 : 100000)))
         row "$size B settled" both -a "$one" --size "$size" --settled --count "$n" --warmup $((n / 5))
@@ -230,7 +234,6 @@ rows() {
         row 'fill 1024 B durable' send -a "$one" --size 1024 --durable --count "$n"
         wanted 'fill 1024 B durable' && value 'memory when filled' "$(resident)" MiB
         row 'drain 1024 B durable' receive -a "$one" --size 1024 --durable --count "$n"
-        row 'idle connection' hold --connections "$(count 1000)" --duration 5s
     fi
 }
 
