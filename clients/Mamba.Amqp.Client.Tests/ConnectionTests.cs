@@ -124,6 +124,7 @@ public sealed class ConnectionTests
         var session = await peer.BeginAsync();
         peer.AcceptSender();
         var sender = await session.CreateSenderAsync("q");
+        await sender.WaitToSendAsync();
         peer.Expect<Transfer>();
         var send = sender.SendAsync(AmqpMessage("one"));
         peer.Expect<Begin>();

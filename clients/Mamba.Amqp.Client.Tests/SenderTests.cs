@@ -116,6 +116,7 @@ public sealed class SenderTests
         var outcomes = new List<long>();
         var sender = await session.CreateSenderAsync("q", new SenderOptions { MaxInFlight = 2, OnOutcome = (_, outcome) => outcomes.Add(outcome.Context) });
         var payload = AmqpMessage.FromValue("x").Encode();
+        await sender.WaitToSendAsync();
         Assert.That(new[] { sender.TrySend(payload, false, 7), sender.TrySend(payload, false, 8), sender.TrySend(payload, false, 9) }, Is.EqualTo(new[] { true, true, false }));
         var free = sender.WaitToSendAsync();
         Assert.That(free.IsCompleted, Is.False);
@@ -135,7 +136,7 @@ public sealed class SenderTests
         peer.AcceptSender(credit: 3);
         var sendable = new TaskCompletionSource();
         var sender = await session.CreateSenderAsync("q", new SenderOptions { OnSendable = _ => sendable.TrySetResult() });
-        await Task.WhenAny(sender.WaitToSendAsync(), Task.Delay(Timeout.Infinite)); // credit has come
+        await sender.WaitToSendAsync();
         var source = new Numbers();
         Assert.That(sender.SendBatch(10, source, static (Numbers n, out long context) => n.Next(out context), settled: true), Is.EqualTo(3));
         Assert.That(source.Asked, Is.EqualTo(3));

@@ -47,7 +47,7 @@ public sealed partial class AmqpSender
     {
         if (!CanStart)
         {
-            WantsToSend = _callWhenSendable || _sendable is not null;
+            WantsToSend = _isInProgress || _callWhenSendable || _sendable is not null;
             return;
         }
 
