@@ -87,45 +87,6 @@ internal sealed class LoadTests
         Assert.That(used, Is.LessThan(4096));
     }
 
-    [Test]
-    [Explicit("A measurement: a million messages of 1 KiB, about 1.2 GB of disk.")]
-    public async Task Memory_and_recovery_of_a_million_messages()
-    {
-        const int Count = 1_000_000;
-        await using var bed = new TestBed(static options => options with { SegmentBytes = 64 * 1024 * 1024 });
-        var queue = await bed.QueueAsync();
-        for (var i = 0; i < Count; i += 500)
-        {
-            var observer = new PublishRecorder(500);
-            var batch = PublishBatch.Rent();
-            for (var j = 0; j < 500; j++)
-            {
-                var message = StoredMessage.Rent(1024);
-                message.Durable = true;
-                batch.Add(queue, message, observer, j);
-            }
-
-            bed.Engine.Publish(batch);
-            observer.Wait();
-        }
-
-        var bodies = bed.Engine.BodyMemoryBytes;
-        var heap = GC.GetTotalMemory(forceFullCollection: true);
-        TestContext.Out.WriteLine($"stored: heap {heap / 1048576} MiB, of that bodies {bodies / 1048576} MiB, working set {Environment.WorkingSet / 1048576} MiB");
-        for (var round = 0; round < 3; round++)
-        {
-            await bed.Engine.DisposeAsync();
-            var started = System.Diagnostics.Stopwatch.GetTimestamp();
-            await bed.RestartAsync();
-            var took = System.Diagnostics.Stopwatch.GetElapsedTime(started);
-            var cpu = System.Diagnostics.Process.GetCurrentProcess().TotalProcessorTime;
-            heap = GC.GetTotalMemory(forceFullCollection: true);
-            TestContext.Out.WriteLine($"recovered {bed.DepthOf("q")} in {took.TotalMilliseconds:F0} ms; heap {heap / 1048576} MiB; cpu so far {cpu.TotalSeconds:F1} s");
-        }
-
-        Assert.That(bed.DepthOf("q"), Is.EqualTo(Count));
-    }
-
     private static void Cycle(
         TestBed bed, IMessageNode queue, ISubscription subscription, CountingObserver observer, AcquiredMessage[] taken, Settlement[] settlements)
     {

@@ -7,7 +7,7 @@ namespace Mamba.Broker.Engine;
 /// Runs one <see cref="QueueCore"/>: takes its lock for a batch of commands, releases it, then carries out the effects. The
 /// lock is a leaf: nothing else is locked, called back or awaited while it is held. Thread-safe.
 /// </summary>
-internal sealed class QueueHost(EngineContext context, uint id, QueueNaming naming, NodeOptions options)
+internal sealed partial class QueueHost(EngineContext context, uint id, QueueNaming naming, NodeOptions options)
 {
     private const int TickBatch = 1024;
     private const int PurgeBatch = 4096;
@@ -277,38 +277,6 @@ internal sealed class QueueHost(EngineContext context, uint id, QueueNaming nami
                 location = now;
             }
         }
-    }
-
-    /// <summary>Collects messages that lie in a segment and are not on the move, going on from a position; false at the end.</summary>
-    public bool CollectInSegment(int segment, ref long position, int max, List<SegmentEntry> into)
-    {
-        lock (_gate)
-        {
-            return QueueScan.CollectInSegment(_core, segment, ref position, max, into);
-        }
-    }
-
-    /// <summary>Points a message to its copy in the journal.</summary>
-    public RelocateResult Relocate(in SegmentEntry entry, MessageLocation to, out ushort deliveryCount)
-    {
-        lock (_gate)
-        {
-            return _core.Relocate(entry.Token, entry.MessageId, entry.Location, to, out deliveryCount);
-        }
-    }
-
-    /// <summary>A message that was rewritten while it was copied, as it is now; false when it is gone.</summary>
-    public bool TryDescribe(in SegmentEntry entry, MessageLocation outdated, out SegmentEntry current)
-    {
-        current = entry;
-        if (!Locate(entry.Token, entry.MessageId, out var now, out var message))
-        {
-            return false;
-        }
-
-        message?.Release();
-        current = entry with { Location = now, Covers = outdated.Address.Segment };
-        return true;
     }
 
     /// <summary>Gives memory back that the queue does not need now.</summary>
