@@ -4,7 +4,7 @@ using System.Text;
 namespace Mamba.Broker.Testing.Hostile;
 
 /// <summary>Puts wire bytes together by hand, also such as no encoder would write.</summary>
-internal static class Wire
+public static class Wire
 {
     public static readonly byte[] Null = [0x40];
 
