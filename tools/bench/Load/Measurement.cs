@@ -34,8 +34,9 @@ internal sealed class Measurement(ProcessMeter? broker)
         }
     }
 
-    /// <summary>CPU seconds of the broker and of this process since it began.</summary>
-    public (double Broker, double Client) Spent() => ((broker?.CpuSeconds() ?? 0) - _brokerCpu, ClientCpu() - _clientCpu);
+    /// <summary>CPU seconds of the broker and of this process since it began; nothing when it has not.</summary>
+    public (double Broker, double Client) Spent() =>
+        Began == 0 ? default : ((broker?.CpuSeconds() ?? 0) - _brokerCpu, ClientCpu() - _clientCpu);
 
     private static double ClientCpu() => Environment.CpuUsage.TotalTime.TotalSeconds;
 }
