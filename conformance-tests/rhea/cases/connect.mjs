@@ -74,8 +74,8 @@ export default {
   'heartbeats-alone-keep-a-connection': {
     profile: 'secured',
     async run(t) {
-      const client = await t.connect({ ...t.credentials(), idle_time_out: 500 });
-      await t.wait('ten heartbeats from the broker', client.trace.waitForCount('in', 'empty', 10));
+      const client = await t.connect({ ...t.credentials(), idle_time_out: 1500 });
+      await t.wait('four heartbeats from the broker', client.trace.waitForCount('in', 'empty', 4));
       await t.wait('six heartbeats from the client', client.trace.waitForCount('out', 'empty', 6));
       assert.equal(client.failure, undefined);
       await (await client.sender(t.queue())).accepted({ body: 'still welcome' });

@@ -38,6 +38,7 @@ export class Client {
     this.connection = container.create_connection({
       reconnect: false,
       autosettle: true,
+      tcp_no_delay: true,
       ...options,
       connection_details: () => ({
         host: options.host, port: options.port, options,
