@@ -296,6 +296,19 @@ public sealed class SenderTests
         await peer.DoneAsync();
     }
 
+    [Test]
+    public async Task ACallbackThatThrowsEndsTheConnectionAndIsNamed()
+    {
+        await using var peer = ScriptedPeer.Listen();
+        var session = await peer.BeginAsync();
+        peer.AcceptSender(credit: 0);
+        var sender = await session.CreateSenderAsync("q", new SenderOptions { OnSendable = _ => throw new FormatException("my mistake") });
+        Assert.That(sender.TrySend([0], settled: true), Is.False);
+        peer.Grant(credit: 1);
+        var failure = Assert.ThrowsAsync<AmqpException>(() => session.Connection.Ended);
+        Assert.That(failure.Message, Does.Contain("my mistake"));
+    }
+
     private static void ExpectValue(ScriptedPeer peer, object value) =>
         peer.Expect<Transfer>((_, frame) => Assert.That(AmqpMessage.Decode(frame.Payload).Value, Is.EqualTo(value)));
 

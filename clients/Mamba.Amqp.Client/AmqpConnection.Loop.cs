@@ -14,13 +14,15 @@ namespace Mamba.Amqp.Client;
 /// </content>
 public sealed partial class AmqpConnection : IThreadPoolWorkItem
 {
-    private const int InitialReceiveBuffer = 64 * 1024;
+    // Small while a connection is idle, large when it is busy: a read that fills the buffer doubles it.
+    private const int InitialReceiveBuffer = 8 * 1024;
+    private const int BusyReceiveBuffer = 256 * 1024;
 
     private readonly Lock _gate = new();
     private readonly Stream _stream;
     private readonly ConnectionEngine _engine;
     private readonly ITimer _timer;
-    private readonly ByteBuffer _outgoing = new(64 * 1024);
+    private readonly ByteBuffer _outgoing = new();
     private Task _receiving = Task.CompletedTask;
     private AmqpException? _failure;
     private int _depth;
@@ -123,6 +125,10 @@ public sealed partial class AmqpConnection : IThreadPoolWorkItem
     /// <summary>The engine gave the peer up, and has written why. Within a turn.</summary>
     internal void OnEngineFailed(AmqpException cause) =>
         Fail(ClientErrors.FromPeer($"the connection to {Options} failed", cause.Error, AmqpErrorScope.Connection));
+
+    /// <summary>A callback of the application threw on our turn. There is nobody else to tell.</summary>
+    internal void OnCallbackFailed(Exception e) =>
+        Fail(ClientErrors.Make(ErrorCondition.InternalError, $"a callback failed: {e.Message}", AmqpErrorScope.Connection, e));
 
     internal void OnAuthenticationFailed(string why) =>
         Fail(ClientErrors.Make(ClientErrors.AuthenticationFailed, $"{Options} did not authenticate us: {why}; check user and password", AmqpErrorScope.Connection));
@@ -267,8 +273,7 @@ public sealed partial class AmqpConnection : IThreadPoolWorkItem
                 FinishTurn();
             }
 
-            _outgoing.Write(_engine.Output.WrittenSpan);
-            _engine.Output.Clear();
+            _outgoing.SwapWith(_engine.Output);
             if (_outgoing.Length > 0)
             {
                 return true;
@@ -303,8 +308,9 @@ public sealed partial class AmqpConnection : IThreadPoolWorkItem
                     return;
                 }
 
+                var isFull = unread + read == buffer.Length;
                 unread = Consume(buffer, unread + read);
-                if (unread == buffer.Length)
+                if (unread == buffer.Length || (isFull && buffer.Length < BusyReceiveBuffer))
                 {
                     Array.Resize(ref buffer, buffer.Length * 2);
                 }
@@ -316,8 +322,7 @@ public sealed partial class AmqpConnection : IThreadPoolWorkItem
         }
         catch (Exception e)
         {
-            // A callback of the application threw on our turn. There is nobody else to tell.
-            Fail(ClientErrors.Make(ErrorCondition.InternalError, $"a callback failed: {e.Message}", AmqpErrorScope.Connection, e));
+            OnCallbackFailed(e);
             await _stream.DisposeAsync();
         }
     }

@@ -60,7 +60,20 @@ public sealed partial class AmqpSender
         if (_callWhenSendable)
         {
             _callWhenSendable = false;
+            CallOnSendable();
+        }
+    }
+
+    private void CallOnSendable()
+    {
+        try
+        {
             _options.OnSendable?.Invoke(this);
+        }
+        catch (Exception e)
+        {
+            // This may be the timer's turn, or that of a thread which wanted something else.
+            Connection.OnCallbackFailed(e);
         }
     }
 
