@@ -14,6 +14,7 @@ internal sealed class Workload(Uri broker, History history, WorkloadOptions opti
     public static readonly string[] Targets = ["crash.left", "crash.right"];
 
     private const int MovesPerTransaction = 5;
+    private const int MovesPerTransactionInDrain = 500;
 
     private readonly long[] _nextSequence = new long[options.Producers];
 
@@ -85,14 +86,16 @@ internal sealed class Workload(Uri broker, History history, WorkloadOptions opti
         var senders = await OpenTargetsAsync(session, stop);
         while (!stop.IsCancellationRequested)
         {
-            await MoveSomeAsync(session, receiver, senders, await receiver.ReceiveAsync(stop), stop);
+            await MoveSomeAsync(session, receiver, senders, await receiver.ReceiveAsync(stop), MovesPerTransaction, stop);
         }
     }
 
     private async Task MoveSomeAsync(
-        AmqpSession session, AmqpReceiver receiver, List<AmqpSender> senders, ReceivedMessage first, CancellationToken stop)
+        AmqpSession session, AmqpReceiver receiver, List<AmqpSender> senders, ReceivedMessage first, int maximum, CancellationToken stop)
     {
         var moved = new List<MessageIdentity>();
+        var sends = new List<Task<DeliveryState>>();
+        var accepts = new List<Task>();
         await using var transaction = await session.BeginTransactionAsync(stop);
         var message = first;
         do
@@ -101,15 +104,21 @@ internal sealed class Workload(Uri broker, History history, WorkloadOptions opti
             {
                 for (var i = 0; i < senders.Count; i++)
                 {
-                    (await senders[i].SendAsync(NewMessage(identity, Targets[i]), transaction: transaction, ct: stop)).ThrowIfNotAccepted();
+                    sends.Add(senders[i].SendAsync(NewMessage(identity, Targets[i]), transaction: transaction, ct: stop));
                 }
 
                 moved.Add(identity);
             }
 
-            await receiver.AcceptAsync(message, transaction, stop);
+            accepts.Add(receiver.AcceptAsync(message, transaction, stop));
         }
-        while (moved.Count < MovesPerTransaction && receiver.TryReceive(out message!));
+        while (moved.Count < maximum && receiver.TryReceive(out message!));
+
+        await Task.WhenAll(accepts);
+        foreach (var outcome in await Task.WhenAll(sends))
+        {
+            outcome.ThrowIfNotAccepted();
+        }
 
         await transaction.CommitAsync(stop);
         foreach (var identity in moved)
@@ -124,7 +133,13 @@ internal sealed class Workload(Uri broker, History history, WorkloadOptions opti
             queue, new ReceiverOptions { Credit = 50, SettleMode = ReceiverSettleMode.Second }, stop);
         while (!stop.IsCancellationRequested)
         {
-            await ConsumeOneAsync(receiver, queue, await receiver.ReceiveAsync(stop), stop);
+            List<Task> consuming = [ConsumeOneAsync(receiver, queue, await receiver.ReceiveAsync(stop), stop)];
+            while (receiver.TryReceive(out var message))
+            {
+                consuming.Add(ConsumeOneAsync(receiver, queue, message, stop));
+            }
+
+            await Task.WhenAll(consuming);
         }
     }
 
@@ -147,7 +162,7 @@ internal sealed class Workload(Uri broker, History history, WorkloadOptions opti
         while (source.TryReceive(out var message))
         {
             found++;
-            await MoveSomeAsync(session, source, senders, message, stop);
+            await MoveSomeAsync(session, source, senders, message, MovesPerTransactionInDrain, stop);
         }
 
         await source.CloseAsync(stop);
@@ -167,18 +182,18 @@ internal sealed class Workload(Uri broker, History history, WorkloadOptions opti
 
     private async Task<int> DrainQueueAsync(AmqpSession session, string address, string queue, CancellationToken stop)
     {
-        var found = 0;
         var receiver = await session.CreateReceiverAsync(
             address, new ReceiverOptions { Credit = 1000, AutoReplenish = false, SettleMode = ReceiverSettleMode.Second }, stop);
         await receiver.DrainAsync(stop);
+        var consuming = new List<Task>();
         while (receiver.TryReceive(out var message))
         {
-            found++;
-            await ConsumeOneAsync(receiver, queue, message, stop);
+            consuming.Add(ConsumeOneAsync(receiver, queue, message, stop));
         }
 
+        await Task.WhenAll(consuming);
         await receiver.CloseAsync(stop);
-        return found;
+        return consuming.Count;
     }
 
     private static async Task<List<AmqpSender>> OpenTargetsAsync(AmqpSession session, CancellationToken stop)
