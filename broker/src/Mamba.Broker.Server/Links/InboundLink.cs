@@ -19,9 +19,15 @@ internal sealed class InboundLink : LinkHandler, IPublishObserver, IProducer
     private readonly TerminusOwner _owner;
     private readonly AnonymousRouter? _router;
     private readonly uint _window;
+    private readonly bool _canReject;
     private uint _answered;
 
-    public InboundLink(AmqpConnection connection, ReceiverEndpoint endpoint, IMessageNode? node, TerminusOwner owner)
+    /// <param name="connection">The link's connection.</param>
+    /// <param name="endpoint">Our end of the link.</param>
+    /// <param name="node">Where messages go; null for an anonymous terminus.</param>
+    /// <param name="owner">Owner of the node when this link made it.</param>
+    /// <param name="canReject">Whether the source's outcomes let us answer rejected; otherwise a refusal ends the link.</param>
+    public InboundLink(AmqpConnection connection, ReceiverEndpoint endpoint, IMessageNode? node, TerminusOwner owner, bool canReject)
         : base(connection, endpoint)
     {
         _endpoint = endpoint;
@@ -29,6 +35,7 @@ internal sealed class InboundLink : LinkHandler, IPublishObserver, IProducer
         _owner = owner;
         _router = node is null ? new AnonymousRouter(connection.Server.Addresses) : null;
         _window = connection.Server.Options.LinkCredit;
+        _canReject = canReject;
         node?.AddProducer(this);
     }
 
@@ -37,6 +44,14 @@ internal sealed class InboundLink : LinkHandler, IPublishObserver, IProducer
     /// <summary>One complete message from the peer.</summary>
     public void OnDelivery(in IncomingDelivery delivery, ReadOnlySpan<byte> payload)
     {
+        if (delivery.MessageFormat != 0)
+        {
+            Refuse(
+                delivery.DeliveryId, delivery.IsSettled, delivery.State, delivery.Tag,
+                Refusal.NotImplemented($"Message format 0x{delivery.MessageFormat:x8}"));
+            return;
+        }
+
         var message = MessageIngress.Read(
             payload, Server.Time.GetUtcNow().ToUnixTimeMilliseconds(), wantTo: _router is not null, out var to, out var fault);
         if (message is null)
@@ -108,8 +123,15 @@ internal sealed class InboundLink : LinkHandler, IPublishObserver, IProducer
         }
 
         var error = Refusal.From(result.Outcome, _node?.Address ?? "the address in 'to'");
-        DeliveryState state = error is null ? Accepted.Instance : new Rejected { Error = error };
-        Answer((uint)result.Token, state);
+        if (error is null)
+        {
+            Answer((uint)result.Token, Accepted.Instance);
+        }
+        else
+        {
+            Reject((uint)result.Token, transaction: null, error);
+        }
+
         GiveCreditBack();
     }
 
@@ -138,11 +160,14 @@ internal sealed class InboundLink : LinkHandler, IPublishObserver, IProducer
                 transaction.Work.MarkRollbackOnly(error.Description!);
             }
         }
+        else if (error is not null)
+        {
+            Reject(incoming.DeliveryId, state, error);
+        }
         else
         {
             // Answered now, not at commit: clients wait for it before they commit.
-            Outcome answer = error is null ? Accepted.Instance : new Rejected { Error = error };
-            Answer(incoming.DeliveryId, new TransactionalState { TxnId = state.TxnId, Outcome = answer });
+            Answer(incoming.DeliveryId, new TransactionalState { TxnId = state.TxnId, Outcome = Accepted.Instance });
         }
 
         GiveCreditBack();
@@ -162,7 +187,7 @@ internal sealed class InboundLink : LinkHandler, IPublishObserver, IProducer
             return;
         }
 
-        if (settled)
+        if (settled || !_canReject)
         {
             error.Info ??= new Mamba.Amqp.Types.AmqpMap();
             error.Info[new Mamba.Amqp.Types.Symbol("delivery-tag")] = tag.ToArray();
@@ -170,12 +195,21 @@ internal sealed class InboundLink : LinkHandler, IPublishObserver, IProducer
             return;
         }
 
-        var rejected = new Rejected { Error = error };
-        DeliveryState answer = state is TransactionalState transactional
-            ? new TransactionalState { TxnId = transactional.TxnId, Outcome = rejected }
-            : rejected;
-        Answer(deliveryId, answer);
+        Reject(deliveryId, state as TransactionalState, error);
         GiveCreditBack();
+    }
+
+    /// <summary>Only outcomes that the source lists may be sent (AMQP 1.0 §3.5.3).</summary>
+    private void Reject(uint deliveryId, TransactionalState? transaction, AmqpError error)
+    {
+        if (!_canReject)
+        {
+            Detach(error);
+            return;
+        }
+
+        var rejected = new Rejected { Error = error };
+        Answer(deliveryId, transaction is null ? rejected : new TransactionalState { TxnId = transaction.TxnId, Outcome = rejected });
     }
 
     /// <summary>With receiver-settle-mode second the sender settles first; its settlement makes the engine forget the delivery.</summary>

@@ -17,6 +17,7 @@ internal sealed class LinkBinder(AmqpConnection connection)
     private static readonly Symbol[] AllOutcomes =
         [new("amqp:accepted:list"), new("amqp:rejected:list"), new("amqp:released:list"), new("amqp:modified:list")];
 
+    private static readonly Symbol RejectedOutcome = new("amqp:rejected:list");
     private static readonly Symbol DelayedDelivery = new("DELAYED_DELIVERY");
     private static readonly Symbol SharedSubscriptions = new("SHARED-SUBS");
     private static readonly Symbol GlobalCapability = new("global");
@@ -91,7 +92,7 @@ internal sealed class LinkBinder(AmqpConnection connection)
             return;
         }
 
-        var handler = new InboundLink(connection, link, node, owner);
+        var handler = new InboundLink(connection, link, node, owner, CanReject(attach.Source));
         Adopt(link, handler);
         link.Attach(ReplyToSender(attach, node is null ? new Target() : DescribeTarget(target, node)));
         handler.Open();
@@ -164,6 +165,10 @@ internal sealed class LinkBinder(AmqpConnection connection)
             ? await Server.Engine.CreateTemporaryAsync(wanted.Kind ?? NodeKind.Queue, LifetimePolicies.Read(properties), owner)
             : await Server.Addresses.ResolveAsync(NodeAddress.Parse(address!, wanted));
     }
+
+    /// <summary>A source without a list of outcomes allows all of them.</summary>
+    private static bool CanReject(Source? source) =>
+        source?.Outcomes is not { Length: > 0 } outcomes || Array.IndexOf(outcomes, RejectedOutcome) >= 0;
 
     private void Adopt(LinkEndpoint link, LinkHandler handler)
     {
