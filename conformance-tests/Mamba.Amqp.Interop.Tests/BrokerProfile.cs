@@ -37,7 +37,12 @@ public sealed record BrokerProfile(string Name, long MaxMessageSize, bool Allows
             ["rules"] = new JsonArray(
                 new JsonObject { ["pattern"] = "retry.#", ["maxDeliveries"] = 3 },
                 new JsonObject { ["pattern"] = "closed.#", ["autoCreate"] = false },
-                new JsonObject { ["pattern"] = "news.#", ["kind"] = "topic" }),
+                new JsonObject { ["pattern"] = "news.#", ["kind"] = "topic" },
+                new JsonObject { ["pattern"] = "small.#", ["maxLength"] = 5 },
+                new JsonObject
+                {
+                    ["pattern"] = "custom.#", ["deadLetterAddress"] = "dead.{address}", ["expiryAddress"] = "late.{address}",
+                }),
         },
     };
 }

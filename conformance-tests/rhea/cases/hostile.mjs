@@ -118,6 +118,60 @@ export default {
     await peer.ended();
   }),
 
+  'a-flow-that-claims-transfers-never-sent': beside(async (t) => {
+    const peer = await (await t.raw()).establish();
+    peer.send(0, 'flow', { next_incoming_id: 1000, incoming_window: 10, next_outgoing_id: 0, outgoing_window: 10 });
+    assert.equal((await peer.expect('end')).fields.error.condition, 'amqp:session:window-violation');
+  }),
+
+  'the-same-link-twice-on-one-session': beside(async (t) => {
+    const peer = await (await t.raw()).establish();
+    for (const handle of [0, 1]) peer.send(0, 'attach', { name: 'twice', handle, role: true, source: source(t.queue()), target: target('x') });
+    const { fields } = await Promise.race([peer.expect('end'), peer.expect('close'), peer.expect('detach')]);
+    assert.ok(fields.error?.condition, 'a second attach of a live link is an error');
+  }),
+
+  'an-attach-without-a-target': beside(async (t) => {
+    const client = await t.connect();
+    const session = await client.session();
+    const inner = session.inner.create_sender(t.unique('link'), {});
+    inner.set_source({});
+    inner.attach();
+    const { fields } = await client.frame('in', 'detach');
+    assert.deepEqual([fields.closed, fields.error.condition], [true, 'amqp:invalid-field']);
+    assert.equal(client.trace.first('in', 'attach').fields.target, undefined);
+  }),
+
+  'an-unknown-message-format': beside(async (t) => {
+    const queue = t.queue();
+    const client = await t.connect();
+    const sender = await client.sender(queue);
+    const delivery = sender.post(b.section(b.Section.Value, b.str('in a format of its own')), { format: 0x80013700 });
+    const answer = await Promise.race([
+      sender.outcome(delivery).then((s) => s.error, () => new Promise(() => {})),
+      sender.detached().then((d) => d.error),
+    ]);
+    assert.equal(answer?.condition, 'amqp:not-implemented');
+    await (await (await t.connect()).receiver(queue)).nothing();
+  }),
+
+  'a-tls-upgrade-header-on-the-plain-port': beside(async (t) => {
+    const peer = await t.raw();
+    peer.write(hex('414d5150 02 01 00 00'));
+    await peer.ended();
+    assert.equal(peer.received.toString('latin1', 0, 4), 'AMQP');
+    assert.equal(peer.received.length, 8, 'one header the broker does speak, nothing else');
+  }),
+
+  'a-transfer-on-a-link-of-the-other-direction': beside(async (t) => {
+    const peer = await (await t.raw()).establish();
+    peer.send(0, 'attach', { name: 'r', handle: 0, role: true, source: source(t.queue()), target: target('x') });
+    await peer.expect('attach');
+    peer.send(0, 'transfer', { handle: 0, delivery_id: 0, delivery_tag: Buffer.from('x'), message_format: 0 }, b.section(b.Section.Value, b.nil));
+    const { fields } = await Promise.race([peer.expect('detach'), peer.expect('end'), peer.expect('close')]);
+    assert.ok(fields.error?.condition);
+  }),
+
   'a-delivery-id-out-of-sequence': beside(async (t) => {
     const peer = await (await t.raw()).establish();
     peer.send(0, 'attach', { name: 's', handle: 0, role: false, initial_delivery_count: 0, source: source('me'), target: target(t.queue()) });

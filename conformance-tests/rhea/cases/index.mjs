@@ -16,12 +16,14 @@ import expiry from './expiry.mjs';
 import deadletter from './deadletter.mjs';
 import addresses from './addresses.mjs';
 import topics from './topics.mjs';
+import encodings from './encodings.mjs';
+import limits from './limits.mjs';
 import links from './links.mjs';
 import hostile from './hostile.mjs';
 
 const groups = {
   connect, sasl, websocket, sender, outcomes, settlement, prefetch, credit, types, messages, large, transactions, relay, dynamic,
-  expiry, deadletter, addresses, topics, links, hostile,
+  expiry, deadletter, addresses, topics, encodings, limits, links, hostile,
 };
 const DefaultTimeout = Number(process.env.CASE_TIMEOUT ?? 20_000);
 

@@ -50,6 +50,16 @@ export default {
     assert.deepEqual(await (await session.receiver(queue)).bodies(30), Array.from({ length: 30 }, (_, i) => i));
   },
 
+  async 'an-unsettled-map-from-a-peer-is-answered-as-unknown'(t) {
+    const queue = t.queue();
+    const peer = await (await t.raw()).establish();
+    const unsettled = { 'some-tag': null };
+    peer.send(0, 'attach', { name: 's', handle: 0, role: false, initial_delivery_count: 0, source: source('me'), target: target(queue), unsettled });
+    const { fields } = await peer.expect('attach');
+    assert.deepEqual(Object.keys(fields.unsettled ?? {}), []);
+    assert.equal(fields.target?.address, queue, 'the link itself is fine');
+  },
+
   async 'many-links-on-one-session'(t) {
     const client = await t.connect();
     const session = await client.session();

@@ -68,6 +68,15 @@ export default {
     assert.equal(Buffer.from(detach.error.info['delivery-tag']).toString(), 'tag-1');
   },
 
+  async 'where-rejected-is-not-among-the-outcomes-the-link-is-detached'(t) {
+    const client = await t.connect();
+    const sender = await anonymous(client, { source: { outcomes: ['amqp:accepted:list'] } });
+    sender.post({ body: 'where?' });
+    const { closed, error } = await sender.detached();
+    assert.equal(closed, true);
+    assert.equal(error.condition, 'amqp:precondition-failed');
+  },
+
   async 'in-a-transaction'(t) {
     const client = await t.connect();
     const coordinator = await client.coordinator();

@@ -152,6 +152,49 @@ export default {
     assert.equal(error.condition, 'amqp:not-found');
   },
 
+  async 'a-global-subscription-is-found-by-both-spellings-of-its-name'(t) {
+    const topic = t.topic();
+    const name = t.unique('global');
+    const member = await (await t.connect()).receiver(durable(topic, `${name}|global`, ['topic', 'shared', 'global']));
+    await member.detach();
+    const desired_capabilities = ['shared', 'global'];
+    for (const link of [`${name}|global`, name]) {
+      const found = await (await t.connect()).receiver({ name: link, desired_capabilities });
+      assert.equal(found.remoteAttach.source.address, topic, link);
+      assert.deepEqual([...found.remoteAttach.source.capabilities].sort(), ['global', 'shared', 'topic']);
+      await found.detach();
+    }
+    const last = await (await t.connect()).receiver({ name, desired_capabilities });
+    await last.close();
+    const gone = await (await t.connect()).refusedReceiver({ name: `${name}|global`, desired_capabilities });
+    assert.equal(gone.error.condition, 'amqp:not-found');
+  },
+
+  async 'unsubscribing-is-refused-while-a-consumer-is-attached'(t) {
+    const topic = t.topic();
+    const client = await t.connect();
+    const capabilities = ['topic', 'shared'];
+    const member = await client.receiver(durable(topic, 'team', capabilities));
+    const session = await client.session();
+    const found = await session.receiver({ name: 'team|2' });
+    const { closed, error } = await found.close();
+    assert.equal(closed, true);
+    assert.equal(error?.condition, 'amqp:resource-locked');
+    await publish(t, topic, ['still subscribed']);
+    assert.deepEqual(await member.bodies(1), ['still subscribed']);
+    await member.close();
+  },
+
+  async 'a-subscription-cannot-be-shared-and-unshared-at-once'(t) {
+    const topic = t.topic();
+    const client = await t.connect();
+    const member = await client.receiver(durable(topic, 'mine|2', ['topic', 'shared']));
+    const { terminus, error } = await (await client.session()).refused('receiver', durable(topic, 'mine'));
+    assert.equal(terminus, undefined);
+    assert.ok(['amqp:resource-locked', 'amqp:illegal-state', 'amqp:link:stolen'].includes(error.condition), error.condition);
+    await member.close();
+  },
+
   async 'a-shared-durable-subscription-is-competed-for'(t) {
     const topic = t.topic();
     const client = await t.connect();

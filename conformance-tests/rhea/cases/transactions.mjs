@@ -332,6 +332,48 @@ export default {
     assert.ok(d.accept().bare.equals(payload));
   },
 
+  async 'a-command-that-is-none-is-rejected'(t) {
+    const { coordinator, sender, onlooker } = await ready(t);
+    const answer = await coordinator.command(b.str('what?'));
+    assert.deepEqual([answer.type, answer.error.condition], ['rejected', 'amqp:not-implemented']);
+    const txn = await coordinator.declare();
+    await sender.accepted({ body: 'still at work' }, { txn });
+    await coordinator.commit(txn);
+    assert.deepEqual(await onlooker.bodies(1), ['still at work']);
+  },
+
+  async 'a-settled-declare-detaches-the-coordinator'(t) {
+    const client = await t.connect();
+    const coordinator = await client.coordinator();
+    const delivery = coordinator.inner.send(b.section(b.Section.Value, b.described(b.smallulong(0x31), b.list0)), undefined, 0);
+    delivery.settled = true;
+    const { fields } = await client.frame('in', 'detach', (f) => f.fields.handle === coordinator.remoteAttach.handle);
+    assert.equal(fields.closed, true);
+    assert.ok(fields.error.condition);
+  },
+
+  async 'a-rejected-transactional-send-leaves-the-rest-whole'(t) {
+    const { coordinator, session, sender, onlooker } = await ready(t);
+    const relay = await session.sender({ target: {} });
+    const txn = await coordinator.declare();
+    const refused = await relay.send({ body: 'without address' }, { txn });
+    assert.equal((refused.outcome ?? refused).type, 'rejected');
+    await sender.accepted({ body: 'kept' }, { txn });
+    assert.equal((await coordinator.commit(txn)).type, 'accepted');
+    assert.deepEqual(await onlooker.bodies(1), ['kept']);
+  },
+
+  async 'a-settled-send-that-fails-spoils-its-transaction'(t) {
+    const { coordinator, session, sender, onlooker } = await ready(t);
+    const relay = await session.sender({ target: {} });
+    const txn = await coordinator.declare();
+    await sender.accepted({ body: 'goes down with it' }, { txn });
+    relay.post({ body: 'without address' }, { txn, settled: true });
+    const answer = await coordinator.commit(txn);
+    assert.deepEqual([answer.type, answer.error.condition], ['rejected', 'amqp:transaction:rollback']);
+    await onlooker.nothing();
+  },
+
   async 'a-global-id-is-refused'(t) {
     const client = await t.connect();
     const coordinator = await client.coordinator();

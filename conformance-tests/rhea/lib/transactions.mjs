@@ -51,10 +51,13 @@ export class Coordinator {
 
   /** Declares a transaction; resolves with its id. */
   async declare() {
-    const state = await this.command(b.described(b.smallulong(0x31), b.list0));
+    const state = await this.declareState();
     if (state?.type !== 'declared') throw new Error(`declare was answered with ${JSON.stringify(state)}`);
     return state.txn_id;
   }
+
+  /** Declares; resolves with the answer, whatever it is. */
+  declareState() { return this.command(b.described(b.smallulong(0x31), b.list0)); }
 
   /** Resolves with the state of the discharge: accepted, or rejected with an error. */
   commit(txn) { return this.discharge(txn, false); }
