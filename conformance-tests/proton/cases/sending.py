@@ -311,7 +311,7 @@ def _send_oversize(peer, out, size):
 
 @case("send.rcv-settle-mode-second")
 def second(ctx):
-    """With rcv-settle-mode second the broker answers unsettled, and settles for itself once the sender did (AMQP 1.0 2.8.3)."""
+    """With rcv-settle-mode second the broker answers unsettled, and settles for itself once the sender did (2.8.3)."""
     queue = ctx.queue()
     peer = RawPeer(ctx)
     peer.start()
@@ -324,7 +324,8 @@ def second(ctx):
     # Both ends have settled now; the delivery-id is forgotten, and the next delivery takes its course.
     peer.transfer(data_message(b"again"), delivery_id=1)
     second_answer = peer.expect("disposition", skip=("flow",))
-    check.equal((second_answer.first, bool(second_answer.settled), outcome_name(second_answer.state)), (1, False, "accepted"), "next answer")
+    check.equal((second_answer.first, bool(second_answer.settled), outcome_name(second_answer.state)),
+                (1, False, "accepted"), "next answer")
     peer.close()
     check.equal(bodies(drained(ctx, queue)), [b"twice", b"again"], "queue content")
 

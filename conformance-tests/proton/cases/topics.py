@@ -120,6 +120,22 @@ def durable_loss(ctx):
         link.close()
 
 
+@case("topic.durable-subscription-is-stolen")
+def durable_stolen(ctx):
+    """Failover: the same container attaches its durable subscription anew while the old link still seems alive."""
+    topic, container, name = ctx.topic(), ctx.name("client"), ctx.name("sub")
+    with Peer(ctx, container=container) as old, Peer(ctx, container=container) as new:
+        first = old.receiver(topic, name=name, configure=_durable)
+        _publish(ctx, topic, "a", "b")
+        first.receive_many(2)[0].accept()
+        old.end_session(old.new_session())  # a round trip: the broker has seen the acceptance
+        second = new.receiver(topic, name=name, configure=_durable)
+        check.equal(first.wait_closed(), "amqp:link:stolen", "condition at the old link")
+        check.equal(bodies(second.receive_many(1)), ["b"], "what the new link gets")
+        first.link.close()
+        second.close()
+
+
 @case("topic.durable-names-are-per-container")
 def durable_names(ctx):
     """The same subscription name of two containers is two subscriptions."""
