@@ -83,7 +83,8 @@ public sealed class BrokerProcess : IAsyncDisposable
     /// <summary>Starts the executable with exactly these arguments, and waits for nothing.</summary>
     public static BrokerProcess Launch(string[] arguments, IReadOnlyDictionary<string, string>? environment = null, string? input = null)
     {
-        var start = new ProcessStartInfo(FindExecutable(), arguments)
+        // A shell starts what runs in the background with SIGINT ignored, and a process inherits that; env undoes it and execs.
+        var start = new ProcessStartInfo("/usr/bin/env", ["--default-signal=INT", FindExecutable(), .. arguments])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
