@@ -19,6 +19,8 @@ internal sealed class RawPeer : IAsyncDisposable
     /// <summary>How long a frame may take that must come. Generous: it tells a hang from a busy machine.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
+    private static int _opened;
+
     private readonly Socket _socket;
     private readonly StringBuilder _trace = new();
     private byte[] _buffer = new byte[16 * 1024];
@@ -31,6 +33,9 @@ internal sealed class RawPeer : IAsyncDisposable
 
     /// <summary>Whether SASL frames are read instead of AMQP ones.</summary>
     public bool InSasl { get; set; }
+
+    /// <summary>Whether protocol headers may come between frames; they are passed over, and say which kind of frames follows.</summary>
+    public bool FollowsHeaders { get; set; }
 
     /// <summary>The frames that came in so far, one a line.</summary>
     public string Trace => _trace.ToString();
@@ -48,18 +53,18 @@ internal sealed class RawPeer : IAsyncDisposable
         return new RawPeer(socket);
     }
 
-    /// <summary>Connected, with AMQP headers and opens exchanged.</summary>
-    public static async Task<RawPeer> OpenAsync(IPEndPoint endpoint, string container = "peer", int? receiveBuffer = null)
+    /// <summary>Connected, with AMQP headers and opens exchanged; of a container of its own unless one is named.</summary>
+    public static async Task<RawPeer> OpenAsync(IPEndPoint endpoint, string? container = null, int? receiveBuffer = null)
     {
         var peer = await ConnectAsync(endpoint, receiveBuffer);
-        await peer.SendAsync(Frames.AmqpHeader, Frames.Open(container));
+        await peer.SendAsync(Frames.AmqpHeader, Frames.Open(container ?? $"peer-{Interlocked.Increment(ref _opened)}"));
         await peer.ReadHeaderAsync(Frames.AmqpHeader);
         await peer.NextAsync<Open>();
         return peer;
     }
 
     /// <summary>The same, with a session on channel 0.</summary>
-    public static async Task<RawPeer> BeginAsync(IPEndPoint endpoint, string container = "peer", int? receiveBuffer = null)
+    public static async Task<RawPeer> BeginAsync(IPEndPoint endpoint, string? container = null, int? receiveBuffer = null)
     {
         var peer = await OpenAsync(endpoint, container, receiveBuffer);
         await peer.SendAsync(Frames.Begin());
@@ -153,22 +158,6 @@ internal sealed class RawPeer : IAsyncDisposable
         Consume(ProtocolHeader.Size);
     }
 
-    /// <summary>Reads a protocol header if one comes first. False when the stream ends before it.</summary>
-    public async Task<bool> TryReadHeaderAsync(TimeSpan within)
-    {
-        while (_unread < ProtocolHeader.Size)
-        {
-            if (!await ReadMoreAsync(within))
-            {
-                return false;
-            }
-        }
-
-        Assert.That(ProtocolHeader.TryParse(_buffer.AsSpan(0, _unread), out _), Is.True, "what came first is no protocol header");
-        Consume(ProtocolHeader.Size);
-        return true;
-    }
-
     /// <summary>The next frame that is not empty, or null at the end of the stream.</summary>
     /// <exception cref="TimeoutException">Nothing came in time.</exception>
     public async Task<PeerFrame?> TryNextAsync(TimeSpan? within = null)
@@ -188,6 +177,18 @@ internal sealed class RawPeer : IAsyncDisposable
                 return null;
             }
         }
+    }
+
+    /// <summary>Reads to the end of the stream.</summary>
+    public async Task<List<PeerFrame>> ReadToEndAsync(TimeSpan? within = null)
+    {
+        var frames = new List<PeerFrame>();
+        while (await TryNextAsync(within) is { } frame)
+        {
+            frames.Add(frame);
+        }
+
+        return frames;
     }
 
     /// <summary>The next frame, which must hold this performative; flows are passed over unless one is asked for.</summary>
@@ -252,6 +253,12 @@ internal sealed class RawPeer : IAsyncDisposable
     private bool TryCut([NotNullWhen(true)] out PeerFrame? frame)
     {
         frame = null;
+        if (FollowsHeaders && ProtocolHeader.TryParse(_buffer.AsSpan(0, _unread), out var protocol))
+        {
+            InSasl = protocol == ProtocolHeader.Sasl;
+            Consume(ProtocolHeader.Size);
+        }
+
         if (!FrameReader.TryRead(_buffer.AsSpan(0, _unread), uint.MaxValue, out var header, out var body, out var consumed))
         {
             return false;
