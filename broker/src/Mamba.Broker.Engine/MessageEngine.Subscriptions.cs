@@ -29,6 +29,14 @@ public sealed partial class MessageEngine
                     return found;
                 }
 
+                if (found.Options.Shared != options.Shared)
+                {
+                    // Both kinds share one namespace (JMS 2.0): whoever asks for the other kind must not destroy what is there.
+                    throw new EngineException(
+                        EngineError.ResourceLocked,
+                        $"'{key.Name}' is a {(found.Options.Shared ? "shared" : "unshared")} subscription; use another name, or unsubscribe it first.");
+                }
+
                 await RemoveSubscriptionAsync(found);
             }
 

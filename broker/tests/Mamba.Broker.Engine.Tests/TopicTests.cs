@@ -124,6 +124,20 @@ internal sealed class TopicTests
     }
 
     [Test]
+    public async Task A_subscription_of_the_other_kind_and_its_messages_are_not_replaced([Values] bool shared)
+    {
+        await using var bed = new TestBed();
+        var topic = await bed.TopicAsync();
+        var key = new SubscriptionKey("c", "s", Durable: true);
+        var node = await bed.Engine.CreateOrFindSubscriptionAsync(key, "t", new SubscriptionOptions { Shared = shared });
+        bed.Publish(topic, "kept");
+        var refusal = Assert.ThrowsAsync<EngineException>(
+            () => bed.Engine.CreateOrFindSubscriptionAsync(key, "t", new SubscriptionOptions { Shared = !shared }));
+        Assert.That(refusal!.Error, Is.EqualTo(EngineError.ResourceLocked));
+        Assert.That((bed.Engine.FindSubscription(key), node.Describe().Depth), Is.EqualTo((node, 1L)));
+    }
+
+    [Test]
     public async Task A_volatile_shared_subscription_ends_with_its_last_consumer()
     {
         await using var bed = new TestBed();
