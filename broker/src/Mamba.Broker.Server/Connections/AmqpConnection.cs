@@ -138,8 +138,11 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
     public void Unregister(LinkHandler link)
     {
         _links.Remove(link);
-        _server.Connections.ReleaseLink(this, link.Endpoint);
+        ReleaseName(link.Endpoint);
     }
+
+    /// <summary>The link is not, or no longer, one that another connection of the container could take over.</summary>
+    public void ReleaseName(LinkEndpoint link) => _server.Connections.ReleaseLink(this, link);
 
     /// <summary>Link names this connection has, for the registry, under its lock.</summary>
     public HashSet<LinkIdentity> HeldLinks { get; } = [];

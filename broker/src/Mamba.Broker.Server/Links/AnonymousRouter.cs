@@ -1,14 +1,16 @@
 using Mamba.Amqp.Transport;
 using Mamba.Broker.Engine;
 using Mamba.Broker.Server.Connections;
+using Mamba.Broker.Server.Messages;
 
 namespace Mamba.Broker.Server.Links;
 
 /// <summary>
 /// Finds the node of each message sent to the anonymous terminus. While an address is being made, the messages behind it wait,
-/// so that a sender's order holds. Touched only by turns of the link's connection.
+/// so that a sender's order holds, and so does the discharge of a transaction that one of them belongs to. Touched only by turns
+/// of the link's connection.
 /// </summary>
-internal sealed class AnonymousRouter(AddressDirectory addresses)
+internal sealed class AnonymousRouter(AmqpConnection connection)
 {
     private const int CacheSize = 1000;
 
@@ -20,6 +22,7 @@ internal sealed class AnonymousRouter(AddressDirectory addresses)
     {
         if (_resolving)
         {
+            Hold(incoming);
             _waiting.Enqueue(new Waiting(incoming, to));
             return;
         }
@@ -40,21 +43,37 @@ internal sealed class AnonymousRouter(AddressDirectory addresses)
         Resolve(link, incoming, to);
     }
 
-    public void Drop()
+    /// <summary>The link is gone: what still waits is dropped.</summary>
+    public void Drop(InboundLink link)
     {
         while (_waiting.TryDequeue(out var waiting))
         {
             waiting.Incoming.Message.Release();
+            link.SpoilTransaction(waiting.Incoming, "a message was not stored before its link ended");
+            LetGo(waiting.Incoming);
         }
     }
 
+    private void Hold(in Incoming incoming) => Find(incoming)?.Hold();
+
+    private void LetGo(in Incoming incoming) => Find(incoming)?.LetGo();
+
+    private OpenTransaction? Find(in Incoming incoming) =>
+        incoming.Transaction is { } state ? connection.Transactions.Find(state.TxnId) : null;
+
     private void Resolve(InboundLink link, in Incoming incoming, string to)
     {
+        var addresses = connection.Server.Addresses;
         var address = NodeAddress.Parse(to, default);
         try
         {
+            if (address.Kind is null && addresses.Find(address) is null)
+            {
+                address = NodeAddress.Parse(to, DestinationType.Read(incoming.Message));
+            }
+
             var pending = addresses.ResolveAsync(address);
-            if (pending.IsCompletedSuccessfully)
+            if (pending.IsCompleted)
             {
                 var node = pending.GetAwaiter().GetResult();
                 Remember(to, node);
@@ -63,6 +82,7 @@ internal sealed class AnonymousRouter(AddressDirectory addresses)
             }
 
             _resolving = true;
+            Hold(incoming);
             _ = FinishAsync(link, incoming, to, pending.AsTask());
         }
         catch (LinkRefusedException e)
@@ -88,7 +108,7 @@ internal sealed class AnonymousRouter(AddressDirectory addresses)
             error = new AmqpError(ErrorCondition.InternalError, $"'{to}' could not be made: {e.Message}");
         }
 
-        link.Post(() =>
+        connection.Post(() =>
         {
             if (node is not null)
             {
@@ -101,9 +121,11 @@ internal sealed class AnonymousRouter(AddressDirectory addresses)
             }
 
             _resolving = false;
+            LetGo(incoming);
             while (!_resolving && _waiting.TryDequeue(out var next))
             {
                 Route(link, next.Incoming, next.To);
+                LetGo(next.Incoming);
             }
         });
     }

@@ -12,7 +12,11 @@ namespace Mamba.Broker.Server.Links;
 /// The link to the transaction coordinator (AMQP 1.0 §4): declares and discharges, in the order they come. Its answers are
 /// settled, because a client waits for nothing else.
 /// </summary>
-internal sealed class CoordinatorLink(AmqpConnection connection, ReceiverEndpoint endpoint) : LinkHandler(connection, endpoint)
+/// <param name="connection">Its connection.</param>
+/// <param name="endpoint">Its end of the link.</param>
+/// <param name="canReject">Whether the source's outcomes let us answer rejected; otherwise a refusal ends the link.</param>
+internal sealed class CoordinatorLink(AmqpConnection connection, ReceiverEndpoint endpoint, bool canReject)
+    : LinkHandler(connection, endpoint)
 {
     private const uint Window = 100;
 
@@ -87,6 +91,11 @@ internal sealed class CoordinatorLink(AmqpConnection connection, ReceiverEndpoin
 
     private void Discharge(Command command, Discharge discharge)
     {
+        if (Connection.Transactions.Find(discharge.TxnId) is { } open && open.TryDefer(() => Discharge(command, discharge)))
+        {
+            return;
+        }
+
         if (Connection.Transactions.Take(discharge.TxnId) is not { } transaction)
         {
             Answer(command, Rejection(TransactionErrors.UnknownId()));
@@ -108,6 +117,13 @@ internal sealed class CoordinatorLink(AmqpConnection connection, ReceiverEndpoin
         while (!IsGone && _unanswered.TryPeek(out var next) && next.Outcome is not null)
         {
             _unanswered.Dequeue();
+            if (next.Outcome is Rejected { Error: { } error } && !canReject)
+            {
+                // A controller that cannot take rejected is told by the end of the link (AMQP 1.0 §4.3).
+                Detach(error);
+                return;
+            }
+
             endpoint.Disposition(next.DeliveryId, next.DeliveryId, next.Outcome, settled: true);
         }
     }

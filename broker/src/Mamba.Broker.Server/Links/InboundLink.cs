@@ -33,7 +33,7 @@ internal sealed class InboundLink : LinkHandler, IPublishObserver, IProducer
         _endpoint = endpoint;
         _node = node;
         _owner = owner;
-        _router = node is null ? new AnonymousRouter(connection.Server.Addresses) : null;
+        _router = node is null ? new AnonymousRouter(connection) : null;
         _window = connection.Server.Options.LinkCredit;
         _canReject = canReject;
         node?.AddProducer(this);
@@ -78,6 +78,7 @@ internal sealed class InboundLink : LinkHandler, IPublishObserver, IProducer
         if (IsGone)
         {
             incoming.Message.Release();
+            SpoilTransaction(incoming, "a message was not stored before its link ended");
             return;
         }
 
@@ -103,8 +104,14 @@ internal sealed class InboundLink : LinkHandler, IPublishObserver, IProducer
         Refuse(incoming.DeliveryId, incoming.Settled, incoming.Transaction, incoming.Tag, error);
     }
 
-    /// <summary>Runs an action in a later turn of the connection. Thread-safe.</summary>
-    public void Post(Action action) => Connection.Post(action);
+    /// <summary>The message is lost to its transaction, which must not be committed without it.</summary>
+    public void SpoilTransaction(in Incoming incoming, string reason)
+    {
+        if (incoming.Transaction is { } state)
+        {
+            Connection.Transactions.Find(state.TxnId)?.Work.MarkRollbackOnly(reason);
+        }
+    }
 
     /// <summary>Any thread: results go to the next turn.</summary>
     void IPublishObserver.OnPublished(ReadOnlySpan<PublishResult> results) => Connection.PostPublished(this, results);
@@ -139,7 +146,7 @@ internal sealed class InboundLink : LinkHandler, IPublishObserver, IProducer
     {
         _node?.RemoveProducer(this);
         Server.Engine.CloseOwner(_owner);
-        _router?.Drop();
+        _router?.Drop(this);
     }
 
     private void Enlist(in Incoming incoming, IMessageNode node, TransactionalState state)

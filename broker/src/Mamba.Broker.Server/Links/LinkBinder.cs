@@ -52,17 +52,28 @@ internal sealed class LinkBinder(AmqpConnection connection)
         var address = attach.Role == Role.Sender ? (attach.Target as Target)?.Address : attach.Source?.Address;
         ServerLog.LinkRefused(
             Server.Logger, connection.Id, attach.Name, address ?? "", error.Condition.Value, error.Description ?? "");
-        if (!connection.IsBroken && !link.IsDetachSent)
+        connection.ReleaseName(link);
+        if (!IsAbandoned(link))
         {
             link.Refuse(error);
         }
+    }
+
+    /// <summary>While its terminus was looked for, the link was detached, its session ended, or its connection went.</summary>
+    private bool IsAbandoned(LinkEndpoint link) =>
+        connection.IsBroken || link.IsDetachSent || link.Session.IsEndReceived || link.Session.IsEndSent;
+
+    private void Abandon(LinkEndpoint link, TerminusOwner owner)
+    {
+        connection.ReleaseName(link);
+        Server.Engine.CloseOwner(owner);
     }
 
     private async Task BindIncomingAsync(ReceiverEndpoint link, Attach attach)
     {
         if (attach.Target is Coordinator)
         {
-            var coordinator = new CoordinatorLink(connection, link);
+            var coordinator = new CoordinatorLink(connection, link, CanReject(attach.Source));
             Adopt(link, coordinator);
             link.Attach(ReplyToSender(attach, new Coordinator
             {
@@ -86,9 +97,9 @@ internal sealed class LinkBinder(AmqpConnection connection)
         var node = target.Dynamic || target.Address is not null
             ? await connection.InTurn(ResolveAsync(target.Address, target.Dynamic, target.DynamicNodeProperties, target.Capabilities, owner))
             : null;
-        if (connection.IsBroken || link.IsDetachSent)
+        if (IsAbandoned(link))
         {
-            Server.Engine.CloseOwner(owner);
+            Abandon(link, owner);
             return;
         }
 
@@ -123,9 +134,9 @@ internal sealed class LinkBinder(AmqpConnection connection)
         }
 
         var binding = await connection.InTurn(SourceBinding.MakeAsync(Server.Engine, connection.ContainerId, node, attach));
-        if (connection.IsBroken || link.IsDetachSent)
+        if (IsAbandoned(link))
         {
-            Server.Engine.CloseOwner(owner);
+            Abandon(link, owner);
             return;
         }
 
@@ -152,6 +163,7 @@ internal sealed class LinkBinder(AmqpConnection connection)
             Durable = TerminusDurability.UnsettledState,
             ExpiryPolicy = TerminusExpiryPolicy.Never,
             DistributionMode = DistributionMode.Copy,
+            Filter = SourceBinding.FiltersOf(found.Options),
             Outcomes = AllOutcomes,
             Capabilities = TerminusCapabilities.DescribeSubscription(found.Options.Shared, found.Key.ClientId is null),
         }));
@@ -179,9 +191,8 @@ internal sealed class LinkBinder(AmqpConnection connection)
     private static Target DescribeTarget(Target asked, IMessageNode node) => new()
     {
         Address = asked.Dynamic ? node.Address : asked.Address,
-        Durable = asked.Dynamic ? TerminusDurability.None : asked.Durable,
-        ExpiryPolicy = asked.Dynamic ? TerminusExpiryPolicy.LinkDetach : asked.ExpiryPolicy,
-        Timeout = asked.Dynamic ? 0 : asked.Timeout,
+        Durable = TerminusDurability.None,
+        ExpiryPolicy = TerminusExpiryPolicy.LinkDetach,
         Dynamic = asked.Dynamic,
         DynamicNodeProperties = asked.Dynamic ? LifetimePolicies.Write(LifetimePolicies.Read(asked.DynamicNodeProperties)) : null,
         Capabilities = TerminusCapabilities.Describe(node),
@@ -191,8 +202,7 @@ internal sealed class LinkBinder(AmqpConnection connection)
     {
         Address = asked.Dynamic ? node.Address : asked.Address,
         Durable = binding.IsDurable ? TerminusDurability.UnsettledState : TerminusDurability.None,
-        ExpiryPolicy = binding.IsDurable ? TerminusExpiryPolicy.Never
-            : asked.ExpiryPolicy == TerminusExpiryPolicy.Never ? TerminusExpiryPolicy.LinkDetach : asked.ExpiryPolicy,
+        ExpiryPolicy = binding.IsDurable ? TerminusExpiryPolicy.Never : TerminusExpiryPolicy.LinkDetach,
         Dynamic = asked.Dynamic,
         DynamicNodeProperties = asked.Dynamic ? LifetimePolicies.Write(LifetimePolicies.Read(asked.DynamicNodeProperties)) : null,
         DistributionMode = binding.IsCopy ? DistributionMode.Copy : DistributionMode.Move,

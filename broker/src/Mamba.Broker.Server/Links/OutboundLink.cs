@@ -141,9 +141,14 @@ internal sealed class OutboundLink : LinkHandler, ISubscriber
 
     protected override void Release(bool clean, bool closed)
     {
+        var failed = !clean && _defaultOutcome is Modified { DeliveryFailed: true };
+        if (failed)
+        {
+            ReleaseUnwritten();
+        }
+
         _settlements.Flush();
         DropPulled();
-        var failed = !clean && _defaultOutcome is Modified { DeliveryFailed: true };
         _subscription?.Close(failed ? SettleOnClose.Failed : SettleOnClose.Released);
         Server.Engine.CloseOwner(_owner);
         _header.Dispose();
@@ -255,6 +260,20 @@ internal sealed class OutboundLink : LinkHandler, ISubscriber
         if (!settled)
         {
             transaction.SettleAtCommit(_endpoint, deliveryId, outcome);
+        }
+    }
+
+    /// <summary>What was pulled and not begun cannot have failed at the peer: it goes back without being counted.</summary>
+    private void ReleaseUnwritten()
+    {
+        if (_body is not null && !_current.IsStarted)
+        {
+            _settlements.Release(_current.Context);
+        }
+
+        for (var i = _next; i < _count; i++)
+        {
+            _settlements.Release(_pulled[i].Token);
         }
     }
 

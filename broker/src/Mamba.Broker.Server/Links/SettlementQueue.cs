@@ -21,6 +21,9 @@ internal sealed class SettlementQueue(OutboundLink link, AmqpConnection connecti
     /// <summary>A delivery that was sent settled: consumed as soon as it is written.</summary>
     public void Add(long token) => Append(ref _settled, ref _settledCount, Settlement.Accept(token));
 
+    /// <summary>A message that was never written: back in line, as if it had not been taken.</summary>
+    public void Release(long token) => Append(ref _settled, ref _settledCount, new Settlement(token, OutcomeKind.Released));
+
     /// <summary>A message this link can never carry.</summary>
     public void AddUndeliverable(long token) =>
         Append(ref _settled, ref _settledCount, new Settlement(token, OutcomeKind.Modified, UndeliverableHere: true));

@@ -11,7 +11,9 @@ internal sealed class SourceBinding
     private const ulong NoLocalCode = 0x0000468C00000003;
     private static readonly Symbol NoLocalName = new("apache.org:no-local-filter:list");
     private static readonly Symbol NoLocalAlias = new("apache.org:jms-no-local-filter:list");
+    private static readonly Symbol NoLocalKey = new("no-local");
     private static readonly Symbol PriorityKey = new("priority");
+    private static readonly Symbol PriorityAlias = new("rabbitmq:priority");
 
     private readonly IMessageNode _node;
     private readonly ISubscriptionNode? _named;
@@ -76,6 +78,11 @@ internal sealed class SourceBinding
     public ISubscription Subscribe(ISubscriber subscriber) =>
         _named is null ? _node.Subscribe(_options, subscriber) : _named.Subscribe(_options, subscriber);
 
+    /// <summary>The filters in force on a subscription that exists, for a look-up; null for none.</summary>
+    public static AmqpMap? FiltersOf(SubscriptionOptions options) => options.NoLocalOrigin is null
+        ? null
+        : new AmqpMap { { NoLocalKey, new DescribedValue(NoLocalCode, new List<object?>()) } };
+
     /// <summary>The no-local entry, recognised by its descriptor whatever its key and content; it means something on topics only.</summary>
     private static AmqpMap? FindNoLocal(AmqpMap? filters, NodeKind kind)
     {
@@ -96,7 +103,7 @@ internal sealed class SourceBinding
         return null;
     }
 
-    private static int ReadPriority(AmqpMap? properties) => properties?[PriorityKey] switch
+    private static int ReadPriority(AmqpMap? properties) => (properties?[PriorityKey] ?? properties?[PriorityAlias]) switch
     {
         int number => number,
         long number => (int)Math.Clamp(number, int.MinValue, int.MaxValue),

@@ -110,6 +110,8 @@ internal sealed class OpenTransaction(
     byte[] id, UnitOfWork work, CoordinatorLink coordinator, SessionEndpoint session, long deadline)
 {
     private List<(SenderEndpoint Link, uint DeliveryId, Outcome Outcome)>? _toSettle;
+    private int _held;
+    private Action? _discharge;
 
     public byte[] Id { get; } = id;
 
@@ -121,6 +123,31 @@ internal sealed class OpenTransaction(
 
     /// <summary>In the server's monotonic milliseconds.</summary>
     public long Deadline { get; } = deadline;
+
+    /// <summary>A message of it came that cannot be enlisted yet, because its address is still being made.</summary>
+    public void Hold() => _held++;
+
+    /// <summary>That message is enlisted or refused; a discharge that waited for the last of them goes on.</summary>
+    public void LetGo()
+    {
+        if (--_held == 0 && _discharge is { } discharge)
+        {
+            _discharge = null;
+            discharge();
+        }
+    }
+
+    /// <summary>Keeps a discharge until every message that came before it is enlisted; false when none is outstanding.</summary>
+    public bool TryDefer(Action discharge)
+    {
+        if (_held == 0)
+        {
+            return false;
+        }
+
+        _discharge ??= discharge;
+        return true;
+    }
 
     /// <summary>A consumer left its delivery unsettled: we settle it when the transaction has committed.</summary>
     public void SettleAtCommit(SenderEndpoint link, uint deliveryId, Outcome outcome) =>
