@@ -47,6 +47,10 @@ def ubyte(value):
     return Enc(struct.pack(">BB", 0x50, value))
 
 
+def byte(value):
+    return Enc(b"\x51" + struct.pack(">b", value))
+
+
 def ushort(value):
     return Enc(struct.pack(">BH", 0x60, value))
 

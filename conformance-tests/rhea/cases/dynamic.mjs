@@ -47,8 +47,12 @@ export default {
 
   async 'a-lifetime-policy-given-as-a-bare-symbol-is-understood'(t) {
     const client = await t.connect();
-    const creator = await client.sender({ target: { dynamic: true, dynamic_node_properties: { 'lifetime-policy': types.wrap_symbol('delete-on-close') }, capabilities: ['temporary-queue'] } });
-    assert.ok(creator.remoteAttach.target.address.length > 0);
+    for (const symbol of ['delete-on-close', 'delete-on-no-links']) {
+      const creator = await client.sender({ target: { ...temporaryQueue, dynamic_node_properties: { 'lifetime-policy': types.wrap_symbol(symbol) } } });
+      const { target } = creator.remoteAttach;
+      assert.ok(target.address.length > 0);
+      assert.equal(target.dynamic_node_properties['lifetime-policy'].type, symbol.replaceAll('-', '_'), 'the policy in force');
+    }
   },
 
   async 'only-the-connection-that-made-it-may-consume'(t) {

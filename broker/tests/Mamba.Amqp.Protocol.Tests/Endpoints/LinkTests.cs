@@ -309,4 +309,19 @@ public sealed class LinkTests
         early.Send(new Attach { Name = "l", Handle = 0, Role = Role.Receiver });
         Assert.That(() => early.Handler.Sender.Attach(new Attach()), Throws.InvalidOperationException);
     }
+
+    /// <summary>Trap 75: a link may be idle for as long as its connection lives; only Azure detaches it.</summary>
+    [Test]
+    public void Trap_75_an_idle_link_is_left_alone()
+    {
+        using var wire = WireScript.ServerWithSender();
+        for (long minute = 0; minute < 24 * 60; minute++)
+        {
+            wire.SendBytes([0, 0, 0, 8, 2, 0, 0, 0]);
+            wire.Engine.Tick(minute * 50_000);
+        }
+
+        wire.ExpectNothing();
+        Assert.That(wire.Handler.Sender.IsAttached, Is.True);
+    }
 }
