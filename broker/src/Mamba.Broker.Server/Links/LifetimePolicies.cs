@@ -1,59 +1,50 @@
 using Mamba.Amqp.Codec;
 using Mamba.Amqp.Types;
 using Mamba.Broker.Engine;
+using WirePolicy = Mamba.Amqp.Messaging.LifetimePolicy;
 
 namespace Mamba.Broker.Server.Links;
 
-/// <summary>The lifetime-policy in dynamic-node-properties (AMQP 1.0 §3.5.9 to §3.5.13): a described empty list; one client sends a bare symbol.</summary>
+/// <summary>
+/// Between the lifetime-policy in dynamic-node-properties (AMQP 1.0 §3.5.10 to §3.5.13) and the engine's. The standard has a
+/// described empty list there; one JMS client sends the bare symbol <c>delete-on-close</c>.
+/// </summary>
 internal static class LifetimePolicies
 {
-    private static readonly Symbol Key = new("lifetime-policy");
-
-    private static readonly (ulong Code, string Name, LifetimePolicy Policy)[] Known =
-    [
-        (0x2b, "delete-on-close", LifetimePolicy.DeleteOnClose),
-        (0x2c, "delete-on-no-links", LifetimePolicy.DeleteOnNoLinks),
-        (0x2d, "delete-on-no-messages", LifetimePolicy.DeleteOnNoMessages),
-        (0x2e, "delete-on-no-links-or-messages", LifetimePolicy.DeleteOnNoLinksOrMessages),
-    ];
-
     /// <summary>The policy asked for; delete-on-close where none is, or none that we know.</summary>
     public static LifetimePolicy Read(AmqpMap? properties)
     {
-        if (properties is null || !properties.TryGetValue(Key, out var value))
+        var value = properties?[WirePolicy.Key];
+        return WirePolicy.CodeOf(value) switch
         {
-            return LifetimePolicy.DeleteOnClose;
-        }
-
-        var named = value is DescribedValue described ? described.Descriptor : value;
-        foreach (var (code, name, policy) in Known)
-        {
-            if (named is ulong number && number == code)
-            {
-                return policy;
-            }
-
-            var text = named switch { Symbol symbol => symbol.Value, string s => s, _ => null };
-            if (text is not null && (text == name || text == $"amqp:{name}:list"))
-            {
-                return policy;
-            }
-        }
-
-        return LifetimePolicy.DeleteOnClose;
+            DescriptorCode.DeleteOnNoLinks => LifetimePolicy.DeleteOnNoLinks,
+            DescriptorCode.DeleteOnNoMessages => LifetimePolicy.DeleteOnNoMessages,
+            DescriptorCode.DeleteOnNoLinksOrMessages => LifetimePolicy.DeleteOnNoLinksOrMessages,
+            DescriptorCode.DeleteOnClose => LifetimePolicy.DeleteOnClose,
+            _ => ReadName(value is Symbol symbol ? symbol.Value : value as string),
+        };
     }
 
     /// <summary>The policy in force, for the answering attach.</summary>
-    public static AmqpMap Write(LifetimePolicy policy)
+    public static AmqpMap Write(LifetimePolicy policy) => new()
     {
-        foreach (var (code, _, known) in Known)
         {
-            if (known == policy)
+            WirePolicy.Key,
+            policy switch
             {
-                return new AmqpMap { { Key, new DescribedValue(code, new List<object?>()) } };
+                LifetimePolicy.DeleteOnNoLinks => WirePolicy.DeleteOnNoLinks,
+                LifetimePolicy.DeleteOnNoMessages => WirePolicy.DeleteOnNoMessages,
+                LifetimePolicy.DeleteOnNoLinksOrMessages => WirePolicy.DeleteOnNoLinksOrMessages,
+                _ => WirePolicy.DeleteOnClose,
             }
-        }
+        },
+    };
 
-        throw new ArgumentOutOfRangeException(nameof(policy), policy, "not a lifetime policy");
-    }
+    private static LifetimePolicy ReadName(string? name) => name switch
+    {
+        "delete-on-no-links" => LifetimePolicy.DeleteOnNoLinks,
+        "delete-on-no-messages" => LifetimePolicy.DeleteOnNoMessages,
+        "delete-on-no-links-or-messages" => LifetimePolicy.DeleteOnNoLinksOrMessages,
+        _ => LifetimePolicy.DeleteOnClose,
+    };
 }

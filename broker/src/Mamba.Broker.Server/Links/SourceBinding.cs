@@ -8,9 +8,6 @@ namespace Mamba.Broker.Server.Links;
 /// <summary>What a consumer's source comes to on its node: a queue, a browser, a subscription of its own, or a named one.</summary>
 internal sealed class SourceBinding
 {
-    private const ulong NoLocalCode = 0x0000468C00000003;
-    private static readonly Symbol NoLocalName = new("apache.org:no-local-filter:list");
-    private static readonly Symbol NoLocalAlias = new("apache.org:jms-no-local-filter:list");
     private static readonly Symbol NoLocalKey = new("no-local");
     private static readonly Symbol PriorityKey = new("priority");
     private static readonly Symbol PriorityAlias = new("rabbitmq:priority");
@@ -81,7 +78,7 @@ internal sealed class SourceBinding
     /// <summary>The filters in force on a subscription that exists, for a look-up; null for none.</summary>
     public static AmqpMap? FiltersOf(SubscriptionOptions options) => options.NoLocalOrigin is null
         ? null
-        : new AmqpMap { { NoLocalKey, new DescribedValue(NoLocalCode, new List<object?>()) } };
+        : new AmqpMap { { NoLocalKey, new DescribedValue(FilterDescriptors.NoLocalCode, new List<object?>()) } };
 
     /// <summary>The no-local entry, recognised by its descriptor whatever its key and content; it means something on topics only.</summary>
     private static AmqpMap? FindNoLocal(AmqpMap? filters, NodeKind kind)
@@ -93,8 +90,7 @@ internal sealed class SourceBinding
 
         foreach (var (key, value) in filters)
         {
-            var descriptor = (value as DescribedValue)?.Descriptor;
-            if (descriptor is ulong and NoLocalCode || (descriptor is Symbol name && (name == NoLocalName || name == NoLocalAlias)))
+            if (FilterDescriptors.Is(value, FilterDescriptors.NoLocalCode))
             {
                 return new AmqpMap { { key, value } };
             }
