@@ -35,6 +35,9 @@ public sealed class SenderEndpoint : LinkEndpoint
     /// <summary>How many deliveries of ours the peer has not settled.</summary>
     public int UnsettledCount { get; internal set; }
 
+    /// <summary>How many more deliveries may be unsettled at a time, by the limits of the link and of the connection.</summary>
+    public int UnsettledRoom => Session.RoomForUnsettled(this);
+
     /// <summary>What our Flow says we could send if there were credit. Set by the owner; 0 if it does not know.</summary>
     public uint Available { get; set; }
 
@@ -247,7 +250,7 @@ public sealed class SenderEndpoint : LinkEndpoint
             return SendResult.NoCredit;
         }
 
-        return delivery.IsSettled || Session.HasRoomForUnsettled(this) ? null : SendResult.UnsettledLimit;
+        return delivery.IsSettled || UnsettledRoom > 0 ? null : SendResult.UnsettledLimit;
     }
 
     /// <summary>

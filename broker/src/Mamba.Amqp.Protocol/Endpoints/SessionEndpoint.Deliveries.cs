@@ -19,9 +19,9 @@ public sealed partial class SessionEndpoint
     /// <summary>The delivery-id the next delivery gets, when its first frame is written and never earlier.</summary>
     internal uint NextDeliveryId => _nextDeliveryId.Value;
 
-    internal bool HasRoomForUnsettled(SenderEndpoint link) =>
-        link.UnsettledCount < Engine.Settings.MaxUnsettledPerLink
-        && Engine.OutgoingUnsettled < Engine.Settings.MaxUnsettledPerConnection;
+    internal int RoomForUnsettled(SenderEndpoint link) => Math.Max(0, Math.Min(
+        Engine.Settings.MaxUnsettledPerLink - link.UnsettledCount,
+        Engine.Settings.MaxUnsettledPerConnection - Engine.OutgoingUnsettled));
 
     internal void OnDeliveryStarted(SenderEndpoint link, uint id, long context, bool settled)
     {

@@ -222,6 +222,7 @@ internal sealed partial class AmqpConnection
     /// <summary>Lets every link with messages and credit write, in turn, until the output is full.</summary>
     private void FillFromQueues()
     {
+        WakeLimited();
         var next = 0;
         while (next < _ready.Count && _protocol.Output.Length < OutputHighWater)
         {
@@ -233,6 +234,20 @@ internal sealed partial class AmqpConnection
         }
 
         _ready.RemoveRange(0, next);
+    }
+
+    /// <summary>Lets the links go on that waited for settlements, of theirs or of the connection's other links.</summary>
+    private void WakeLimited()
+    {
+        for (var i = _limited.Count - 1; i >= 0; i--)
+        {
+            var link = _limited[i];
+            if (link.HasRoom)
+            {
+                _limited.RemoveAt(i);
+                _ready.Add(link);
+            }
+        }
     }
 
     /// <summary>After the close exchange is on the wire, ends the stream; the peer's end of stream, or the next tick, ends the rest.</summary>

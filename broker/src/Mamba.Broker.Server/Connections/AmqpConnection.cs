@@ -20,6 +20,7 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
     private readonly ConnectionEngine _protocol;
     private readonly Mailbox _mailbox = new();
     private readonly List<OutboundLink> _ready = [];
+    private readonly List<OutboundLink> _limited = [];
     private readonly List<OutboundLink> _settling = [];
     private readonly HashSet<LinkHandler> _links = [];
     private readonly TransactionTable _transactions;
@@ -118,6 +119,15 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
 
     /// <summary>Asks for a turn of this link before the current turn ends. The turn's own.</summary>
     public void MarkReady(OutboundLink link) => _ready.Add(link);
+
+    /// <summary>Notes a link that can send no more before deliveries are settled. The turn's own.</summary>
+    public void WaitForRoom(OutboundLink link)
+    {
+        if (!_limited.Contains(link))
+        {
+            _limited.Add(link);
+        }
+    }
 
     /// <summary>Closes with an error, after a stop of the broker or by an administrator. Thread-safe.</summary>
     public void CloseWith(AmqpError error) => Post(() =>

@@ -48,6 +48,9 @@ internal sealed class OutboundLink : LinkHandler, ISubscriber
 
     public ISubscription Subscription => _subscription;
 
+    /// <summary>Whether another delivery may be unsettled, or the link is gone and waits for nothing.</summary>
+    public bool HasRoom => IsGone || _endpoint.UnsettledRoom > 0;
+
     public override Func<Task>? CloseTerminus { get; }
 
     /// <summary>Connects the link to its messages; until then signals are remembered only.</summary>
@@ -102,7 +105,7 @@ internal sealed class OutboundLink : LinkHandler, ISubscriber
         }
 
         _settlements.Flush();
-        if (_endpoint is { Drain: true, Credit: > 0 } && _next == _count)
+        if (_endpoint is { Drain: true, Credit: > 0, Session.RemoteIncomingWindow: > 0 } && _next == _count)
         {
             _endpoint.Drained();
         }
@@ -186,8 +189,8 @@ internal sealed class OutboundLink : LinkHandler, ISubscriber
 
     private bool Pull()
     {
-        var credit = _endpoint.Credit;
-        if (credit == 0)
+        var takes = CanTake();
+        if (takes == 0)
         {
             // We were signalled and cannot take any: the engine wakes the next consumer.
             _subscription.Acquire([]);
@@ -200,8 +203,26 @@ internal sealed class OutboundLink : LinkHandler, ISubscriber
         }
 
         _next = 0;
-        _count = _subscription.Acquire(_pulled.AsSpan(0, (int)Math.Min(credit, PullSize)));
+        _count = _subscription.Acquire(_pulled.AsSpan(0, takes));
         return _count > 0;
+    }
+
+    /// <summary>What can be written now: what is pulled beyond it would be kept from other consumers.</summary>
+    private int CanTake()
+    {
+        var takes = Math.Min(Math.Min(_endpoint.Credit, _endpoint.Session.RemoteIncomingWindow), PullSize);
+        if (_settled || takes == 0)
+        {
+            return (int)takes;
+        }
+
+        var room = _endpoint.UnsettledRoom;
+        if (room == 0)
+        {
+            Connection.WaitForRoom(this);
+        }
+
+        return Math.Min((int)takes, room);
     }
 
     private StoredMessage? Load(in AcquiredMessage message)
@@ -237,6 +258,9 @@ internal sealed class OutboundLink : LinkHandler, ISubscriber
                 _settlements.AddUndeliverable(_current.Context);
                 DropBody();
                 return true;
+            case SendResult.UnsettledLimit:
+                Connection.WaitForRoom(this);
+                return false;
             default:
                 return false;
         }
