@@ -132,9 +132,10 @@ def global_lookup(ctx):
 
 @case("jms.look-up-closes-nothing-by-detach")
 def lookup_kept(ctx):
-    """A look-up that ends with closed=false leaves the subscription; it shows the no-local filter, which is applied."""
+    """A look-up that ends with closed=false leaves the subscription; it shows the no-local filter, which is applied though
+    its key is odd and its descriptor a symbol."""
     topic, container, name = ctx.topic(), ctx.name("client"), ctx.name("sub")
-    no_local = amqp_map([(sym("no-local"), described(NO_LOCAL, string("NoLocalFilter{}")))])
+    no_local = amqp_map([(sym("any-key"), described("apache.org:no-local-filter:list", string("NoLocalFilter{}")))])
     raw = RawPeer(ctx)
     raw.start(container_id=container)
     raw.attach_receiver(name=name, source=source(address=topic, durable=2, expiry_policy="never", filter=no_local,
