@@ -22,7 +22,7 @@ internal sealed class BrokerLife : IAsyncDisposable
     public static async Task<BrokerLife> StartAsync()
     {
         var folder = new TempDirectory();
-        return new BrokerLife(folder, await BrokerProcess.StartAsync(folder["data"]));
+        return new BrokerLife(folder, await BrokerProcess.StartAsync(folder["data"], "--set", "stop.timeout=1 s"));
     }
 
     /// <summary>kill -9, and another process over what is on disk.</summary>

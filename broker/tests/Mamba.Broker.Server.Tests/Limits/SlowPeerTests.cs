@@ -44,8 +44,8 @@ internal sealed class SlowPeerTests() : RunningBroker("limits.openTimeout=1 s", 
         await using var peer = await RawPeer.OpenAsync(Endpoint);
         var begin = Frames.Begin();
         await peer.SendAsync(begin[..11]);
-        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(1_500));
-        await timer.WaitForNextTickAsync();
+        using var limit = new CancellationTokenSource(Gone);
+        await StayAsync(0, limit.Token); // a silent socket that came later is gone by now
         await peer.SendAsync(begin[11..]);
         await peer.NextAsync<Amqp.Transport.Begin>();
         await peer.CloseAsync();
