@@ -28,7 +28,6 @@ packages=()
 /usr/bin/python3 -c 'import proton' 2>/dev/null || packages+=(python3-qpid-proton)
 command -v strace >/dev/null || packages+=(strace)
 command -v npm >/dev/null || packages+=(nodejs npm)
-ls /usr/lib/*/sasl2/libscram.so* >/dev/null 2>&1 || packages+=(libsasl2-modules)
 if [ ${#packages[@]} -gt 0 ]; then
   say "installing Debian packages the tests need: ${packages[*]}"
   sudo=""; [ "$(id -u)" = 0 ] || sudo=sudo
