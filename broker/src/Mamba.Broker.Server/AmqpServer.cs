@@ -57,9 +57,6 @@ public sealed class AmqpServer : IAsyncDisposable
     /// <summary>Where AMQP over TLS is accepted.</summary>
     public IReadOnlyList<IPEndPoint> AmqpsEndPoints => EndPoints(tls: true);
 
-    /// <summary>Open connections, those before their open included.</summary>
-    public int ConnectionCount => _context.Connections.All.Count;
-
     /// <summary>Begins to accept.</summary>
     public void Start()
     {

@@ -122,7 +122,7 @@ internal sealed partial class AmqpConnection
     {
         foreach (var link in _links)
         {
-            if (link is OutboundLink outbound)
+            if (link is OutboundLink outbound && ReferenceEquals(outbound.Endpoint.Session, session))
             {
                 MarkReady(outbound);
             }
@@ -210,13 +210,7 @@ internal sealed partial class AmqpConnection
     private void RefuseOpen(AmqpError error)
     {
         _breakCause ??= error.ToString();
-        _protocol.RefuseOpen(
-            new Open
-            {
-                ContainerId = _server.Options.ContainerId,
-                Properties = new AmqpMap { { new Symbol("amqp:connection-establishment-failed"), "true" } },
-            },
-            error);
+        _protocol.RefuseOpen(new Open { ContainerId = _server.Options.ContainerId }, error);
     }
 
     private async Task BindAsync(LinkEndpoint link, Attach remote)

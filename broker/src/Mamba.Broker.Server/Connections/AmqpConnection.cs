@@ -221,10 +221,7 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
                 letter.Link.OnSettled(letter.Result);
             }
 
-            foreach (var link in letters.Ready)
-            {
-                _ready.Add(link);
-            }
+            _ready.AddRange(letters.Ready);
 
             foreach (var action in letters.Actions)
             {
