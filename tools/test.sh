@@ -63,6 +63,14 @@ for project in "${projects[@]}"; do
   [ -f "$results/$name.trx" ] || { [ ${#filter[@]} -gt 0 ] || status=1; }
 done
 
+# What failed, once more and last, with its message: a log is often read, or kept, from its end only.
+failures=$(grep -l 'outcome="Failed"' "$results"/*.trx 2>/dev/null)
+if [ -n "$failures" ]; then
+  say "failed tests"
+  # shellcheck disable=SC2086  # one file name a word: made above, without blanks
+  /usr/bin/python3 tools/failed-tests.py $failures
+fi
+
 # The counters of every result file, added up; a test that did not run is not a pass.
 read -r passed failed < <(cat "$results"/*.trx 2>/dev/null | grep -o '<Counters [^>]*>' | awk '
   { match($0, /total="[0-9]+"/); t = substr($0, RSTART + 7, RLENGTH - 8)
