@@ -398,7 +398,7 @@ internal sealed partial class QueueHost(EngineContext context, uint id, QueueNam
             return;
         }
 
-        Apply(effects, new SettleTicket(observer, results!, count, parts + (writes ? 1 : 0)));
+        Apply(effects, SettleTicket.Rent(observer, results!, count, parts, writes));
     }
 
     private static bool NeedsRecord(QueueEffects effects, bool journaled)
