@@ -1,4 +1,6 @@
 using Mamba.Amqp.Messaging;
+using Mamba.Amqp.Transport;
+using Mamba.Amqp.Types;
 using Mamba.Tools.Bench.Checking;
 using Mamba.Tools.Bench.Load;
 
@@ -31,6 +33,45 @@ public sealed class CheckingTests
         Assert.That(MessageTemplate.BodyOf(encoded, size).ToArray(), Is.EqualTo(message.Data));
         Assert.That(Stamp.TryRead(message.Data, out var stamp), Is.True);
         Assert.That(stamp, Is.EqualTo(new Stamp(Run, 1, 99, 12345)));
+    }
+
+    [Test]
+    public void ATemplateWithKeysGivesEachMessageItsOwn()
+    {
+        var template = new MessageTemplate(300, durable: false, keys: 120);
+        var first = template.With(new Stamp(Run, 0, 7, 1)).ToArray();
+        var later = template.With(new Stamp(Run, 0, 120 + 119, 1)).ToArray();
+        Assert.That(KeyIn(first), Is.EqualTo("r0007").And.EqualTo(MessageTemplate.KeyOf(7)));
+        Assert.That(KeyIn(later), Is.EqualTo("r0119"));
+        Assert.That(AmqpMessage.Decode(first).ApplicationProperties!["amount"], Is.EqualTo(42));
+        Assert.That(Stamp.TryRead(MessageTemplate.BodyOf(first, 300), out var stamp) && stamp.Sequence == 7, Is.True);
+
+        static object? KeyIn(byte[] encoded) => AmqpMessage.Decode(encoded).ApplicationProperties!["region"];
+    }
+
+    [Test]
+    public void AMessageThatTheSelectorShouldHaveKeptBackIsReported()
+    {
+        var failures = new Failures();
+        var options = _options with { Keys = 3, Selector = "region = '%d'", Receivers = 3 };
+        var template = new MessageTemplate(options.Size, durable: false, keys: 3);
+        SequenceSet[] shared = [new(), new()];
+        var checker = new DeliveryChecker("receiver 1", options, Run, shared, failures, key: 1);
+        checker.Check(template.With(new Stamp(Run, 0, 1, 0)));
+        checker.Check(template.With(new Stamp(Run, 0, 4, 0)));
+        Assert.That(failures.Messages, Is.Empty);
+        checker.Check(template.With(new Stamp(Run, 0, 5, 0)));
+        Assert.That(failures.Messages, Has.Exactly(1).Contains("does not match this receiver's selector"));
+    }
+
+    [Test]
+    public void AnAttachWithoutTheSelectorSaysSo()
+    {
+        var asked = SelectorFilter.Of("region = '%d' AND amount > 10", 7);
+        Assert.That(((DescribedValue)asked.Single().Value!).Value, Is.EqualTo("region = 'r0007' AND amount > 10"));
+        Assert.That(SelectorFilter.Refused(new Attach { Name = "l", Source = new Source { Filter = asked } }), Is.Null);
+        Assert.That(SelectorFilter.Refused(new Attach { Name = "l", Source = new Source() }), Does.Contain("does not do selectors"));
+        Assert.That(SelectorFilter.Refused(null), Does.Contain("does not do selectors"));
     }
 
     [Test]

@@ -90,6 +90,25 @@ public sealed class RunTests
     }
 
     [Test]
+    public async Task WhatLeavesLateCountsFromWhenItWasDue()
+    {
+        // All are due within 5 µs; the window lets 20 out at a time. Counted from when it left, none would be late.
+        var result = await ResultAsync(Options(BenchMode.Both, "due") with { Rate = 1e9, Count = 5_000, Window = 20 });
+        Assert.That(result.Ok, Is.True, string.Join('\n', result.Failures ?? []));
+        Assert.That(result.Latency!.Maximum / 1e6, Is.GreaterThan(0.99 * result.Secs!.Value), "the last message waited for the whole run");
+        Assert.That(result.Acknowledgement!.Maximum / 1e6, Is.GreaterThan(0.9 * result.Secs.Value));
+    }
+
+    [Test]
+    public async Task ABacklogIsSentFirstCheckedAndLeftOutOfTheRate()
+    {
+        var result = await ResultAsync(Options(BenchMode.Both, "backlog") with { Backlog = 3_000, Count = 500, Durable = true, BrokerProcesses = $"{_broker.Id}" });
+        Assert.That((result.Ok, result.Sent, result.Received, result.Backlog), Is.EqualTo((true, (long?)3_500, (long?)3_500, (long?)3_000)), string.Join('\n', result.Failures ?? []));
+        Assert.That(result.MessagesOut, Is.InRange(0, 3_500));
+        Assert.That(result.MessagesPerSecond, Is.EqualTo((500 + result.MessagesOut!.Value) / 2 / result.Secs!.Value).Within(2).Percent);
+    }
+
+    [Test]
     public async Task AMessageThatDoesNotBelongFailsTheRun()
     {
         Assert.That(await RunAsync(Options(BenchMode.Send, "stale") with { Count = 1 }), Is.Zero);
@@ -112,6 +131,53 @@ public sealed class RunTests
         var result = await ResultAsync(Options(BenchMode.Hold, "") with { Connections = 20, Duration = TimeSpan.FromMilliseconds(200), BrokerProcesses = $"{_broker.Id}" });
         Assert.That((result.Ok, result.Unit), Is.EqualTo((true, "KiB per connection")));
         Assert.That(result.Value, Is.Not.Null);
+    }
+
+    [Test]
+    public async Task ManyQueuesAreWeighedAndCompared()
+    {
+        var (code, rows) = await CommandAsync("queues", "--queues", "150", "--active", "20", "--few", "5", "--rounds", "2", "--settle", "0", "--count", "200", "--size", "100");
+        Assert.That(code, Is.Zero);
+        Assert.That(rows.ConvertAll(r => (r.Row, r.Run, r.Received)), Is.EqualTo(new (string, int?, long?)[]
+        {
+            ("memory per queue of 150 idle", null, null),
+            ("5 of 150 queues active", 1, 200),
+            ("20 of 150 queues active", 1, 200),
+            ("5 of 150 queues active", 2, 200),
+            ("20 of 150 queues active", 2, 200),
+        }));
+        Assert.That(rows[0].Unit, Is.EqualTo("KiB per queue"));
+    }
+
+    [Test]
+    public async Task GrowthRunsEveryStepInTurn()
+    {
+        var (code, rows) = await CommandAsync("growth", "--backlog", "500", "--up-to", "10", "--count", "100", "--size", "100");
+        Assert.That(code, Is.Zero);
+        Assert.That(rows.ConvertAll(r => r.Row), Is.EqualTo(new[]
+        {
+            "growth: an empty queue", "growth: a backlog of 500",
+            "growth: 1 consumer of one queue", "growth: 10 consumers of one queue",
+            "growth: a credit of 1", "growth: a credit of 10",
+            "growth: 1 queue", "growth: 10 queues",
+        }));
+        Assert.That(rows.TrueForAll(r => r is { Ok: true, MessagesPerSecond: > 0 }), Is.True);
+    }
+
+    [TestCase("queues", "--queues", "5")]
+    [TestCase("selectors", "--selector", "region = 'r0001'")]
+    [TestCase("growth", "--vary", "speed")]
+    public async Task AScenarioThatMakesNoSenseIsRefused(params string[] words) => Assert.That((await CommandAsync(words)).Code, Is.EqualTo(2));
+
+    private async Task<(int Code, List<BenchResult> Rows)> CommandAsync(params string[] words)
+    {
+        var file = _folder[$"{Guid.NewGuid():N}.jsonl"];
+        var root = new System.CommandLine.RootCommand();
+        ScenarioCommands.AddTo(root);
+        var code = await root.Parse([
+            .. words, "--uri", $"amqp://127.0.0.1:{_broker.Amqp.Port}", "--address", "queue://scenario", "--broker-pid", $"{_broker.Id}", "--json", file, "--quiet",
+        ]).InvokeAsync();
+        return (code, File.Exists(file) ? [.. Report.ReadAll(file)] : []);
     }
 
     private BenchOptions Options(BenchMode mode, string queue) => new()

@@ -13,18 +13,19 @@ namespace Mamba.Tools.Bench.Checking;
 /// <param name="run">The run every message must be of; null takes any (the sender was another process).</param>
 /// <param name="arrived">Per producer, what any competing receiver got; null when this receiver gets every message.</param>
 /// <param name="failures">Where to report.</param>
-internal sealed class DeliveryChecker(string name, BenchOptions options, uint? run, SequenceSet[]? arrived, Failures failures)
+/// <param name="key">The one key this receiver's selector lets through; null is any.</param>
+internal sealed class DeliveryChecker(string name, BenchOptions options, uint? run, SequenceSet[]? arrived, Failures failures, int? key = null)
 {
     private readonly byte[] _fill = MessageTemplate.FillOf(options.Size);
     private readonly long[] _next = new long[options.Senders];
 
-    /// <summary>Times from when a message was due to be sent until it arrived here; messages of the warm-up left out.</summary>
+    /// <summary>Times from when a message was due to be sent until it arrived here; messages of the warm-up, and runs with a backlog, left out.</summary>
     public LatencyHistogram Latencies { get; } = new();
 
     /// <summary>All messages that arrived, those of the warm-up included.</summary>
     public long Received { get; private set; }
 
-    /// <summary>Messages behind the warm-up.</summary>
+    /// <summary>Messages behind the warm-up; none with a backlog, whose measured part is counted by the rig.</summary>
     public long Measured { get; private set; }
 
     /// <summary>When the last message arrived, in nanoseconds; 0 before the first.</summary>
@@ -57,12 +58,17 @@ internal sealed class DeliveryChecker(string name, BenchOptions options, uint? r
         }
 
         CheckOrder(stamp);
+        if (key is { } own && stamp.Sequence % options.Keys != own)
+        {
+            failures.Add($"{name}: producer {stamp.Producer}, sequence {stamp.Sequence} does not match this receiver's selector");
+        }
+
         if (!encoded[^_fill.Length..].SequenceEqual(_fill))
         {
             failures.Add($"{name}: producer {stamp.Producer}, sequence {stamp.Sequence}: the body was altered");
         }
 
-        if (stamp.Sequence >= options.Warmup)
+        if (stamp.Sequence >= options.Warmup && options.Backlog == 0)
         {
             Measured++;
             FirstMeasuredArrival = FirstMeasuredArrival == 0 ? now : FirstMeasuredArrival;

@@ -71,6 +71,18 @@ public sealed record BenchOptions
     /// <summary>Sends in one transaction; 0 is no transactions.</summary>
     public int Transaction { get; init; }
 
+    /// <summary>
+    /// Messages that each sender puts into the queue before the receivers attach. The measured part begins with the receivers
+    /// and ends when <see cref="Count"/> more are sent; what is left is received, checked and not measured.
+    /// </summary>
+    public long Backlog { get; init; }
+
+    /// <summary>When above 0, messages carry application properties, of which one says which of so many keys the message has.</summary>
+    public int Keys { get; init; }
+
+    /// <summary>A JMS selector for each receiver, in which %d is the receiver's key; null is no selector. Needs <see cref="Keys"/>.</summary>
+    public string? Selector { get; init; }
+
     /// <summary>Every receiver gets every message.</summary>
     public bool Topic { get; init; }
 
@@ -86,6 +98,9 @@ public sealed record BenchOptions
 
     public string Row { get; init; } = "";
 
+    /// <summary>Which of several runs of the row.</summary>
+    public int? Run { get; init; }
+
     public string? JsonFile { get; init; }
 
     public string? BrokerProcesses { get; init; }
@@ -97,16 +112,16 @@ public sealed record BenchOptions
     public bool Receives => Mode is BenchMode.Receive or BenchMode.Both or BenchMode.PingPong;
 
     /// <summary>Messages of each sender, the warm-up included; null when only time ends the run.</summary>
-    public long? PerSender => Duration is null ? Count + Warmup : null;
+    public long? PerSender => Duration is null ? Backlog + Count + Warmup : null;
 
     /// <summary>
     /// True when no receiver shares its messages with another, so that each must see every message of the producers it
     /// hears of, with no gap.
     /// </summary>
-    public bool ReceiversAreAlone => Topic || Receivers == 1 || ReceiveAddress.Contains("%d", StringComparison.Ordinal);
+    public bool ReceiversAreAlone => Selector is null && (Topic || Receivers == 1 || ReceiveAddress.Contains("%d", StringComparison.Ordinal));
 
     /// <summary>Messages all receivers together must get when the senders sent <paramref name="sent"/>.</summary>
-    public long ExpectedOf(long sent) => Topic ? sent * Receivers : sent;
+    public long ExpectedOf(long sent) => Topic && Selector is null ? sent * Receivers : sent;
 
     /// <summary>What makes these options impossible, with the remedy; null when nothing does.</summary>
     public string? Problem()
@@ -116,9 +131,9 @@ public sealed record BenchOptions
             return $"--size {Size} is too small: every body begins with a stamp of {Checking.Stamp.Size} bytes";
         }
 
-        if (Senders < 1 || Receivers < 1 || LinksPerConnection < 1 || Credit < 1 || Window < 1 || Count < 1 || Connections < 1)
+        if (Senders < 1 || Receivers < 1 || LinksPerConnection < 1 || Credit < 1 || Window < 1 || Count < 1 || Connections < 1 || Backlog < 0 || Keys is < 0 or > Checking.MessageTemplate.MaxKeys)
         {
-            return "--senders, --receivers, --links-per-connection, --credit, --window, --count and --connections must be at least 1";
+            return "--senders, --receivers, --links-per-connection, --credit, --window, --count and --connections must be at least 1, --backlog and --keys 0 or more";
         }
 
         if (Mode == BenchMode.PingPong && (Senders > 1 || Receivers > 1 || Rate > 0 || Transaction > 0 || Topic))
@@ -134,6 +149,16 @@ public sealed record BenchOptions
         if (Transaction > 0 && PerSender is { } all && all % Transaction != 0)
         {
             return $"--count and --warmup together must be a multiple of --transaction {Transaction}";
+        }
+
+        if (Backlog > 0 && (Mode != BenchMode.Both || Duration is not null || Warmup > 0 || Rate > 0 || Transaction > 0 || Topic))
+        {
+            return "--backlog goes with both and --count on a queue: leave out --duration, --warmup, --rate, --transaction and --topic";
+        }
+
+        if (Selector is not null && Keys != Receivers)
+        {
+            return "--selector gives each receiver its own key: --keys must be the number of --receivers";
         }
 
         if (Mode == BenchMode.Receive && Duration is null && !Topic && !ReceiversAreAlone && Count % Receivers != 0)

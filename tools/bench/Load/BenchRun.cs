@@ -39,7 +39,8 @@ internal static class BenchRun
         return result.Ok ? 0 : 1;
     }
 
-    private static async Task<BenchResult> MeasureAsync(BenchOptions options, ProcessMeter? broker, CancellationToken stop)
+    /// <summary>One run; never throws what a broker or a time limit did to it.</summary>
+    internal static async Task<BenchResult> MeasureAsync(BenchOptions options, ProcessMeter? broker, CancellationToken stop)
     {
         var failures = new Failures();
         using var limit = new CancellationTokenSource(options.Timeout);
@@ -87,5 +88,5 @@ internal static class BenchRun
     }
 
     private static BenchResult Failed(BenchOptions options, Failures failures) =>
-        new() { Label = options.Label, Row = options.Row, Ok = false, Failures = failures.Messages, Mode = Summary.NameOf(options.Mode) };
+        new() { Label = options.Label, Row = options.Row, Run = options.Run, Ok = false, Failures = failures.Messages, Mode = Summary.NameOf(options.Mode) };
 }

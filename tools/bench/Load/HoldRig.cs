@@ -42,6 +42,7 @@ internal static class HoldRig
         {
             Label = options.Label,
             Row = options.Row,
+            Run = options.Run,
             Ok = !failures.Any,
             Failures = failures.Any ? failures.Messages : null,
             Mode = "hold",

@@ -57,6 +57,9 @@ internal sealed class LoadRig : IAsyncDisposable
 
     public long Received => _arrivals.Count;
 
+    /// <summary>With a backlog: what went in and out in the measured part, and how long it took. Null otherwise.</summary>
+    public BacklogWindow? Window { get; private set; }
+
     public Tally Look() => new(
         _options.Sends, _options.Receives, Sent, Accepted, Received,
         _options.Receives ? Quantiles.Of(LatencyOf(_receivers.Select(r => r.Checker.Latencies))) : null);
@@ -74,19 +77,21 @@ internal sealed class LoadRig : IAsyncDisposable
 
     public async Task RunAsync(CancellationToken ct)
     {
-        if (_options.Mode == BenchMode.Receive)
+        if (_options.Backlog > 0)
+        {
+            await RunBehindBacklogAsync(ct);
+        }
+        else if (_options.Mode == BenchMode.Receive)
         {
             Measurement.Begin(Clock.Now()); // messages come as soon as a receiver is attached
-        }
-
-        await AttachAsync(ct);
-        _went = Clock.Now();
-        if (_options.Mode == BenchMode.Receive)
-        {
+            await AttachAsync(ct);
+            _went = Clock.Now();
             await ReceiveOnlyAsync(ct);
         }
         else
         {
+            await AttachAsync(ct);
+            _went = Clock.Now();
             await SendAsync(ct);
         }
 
@@ -99,6 +104,34 @@ internal sealed class LoadRig : IAsyncDisposable
         {
             await connection.DisposeAsync();
         }
+    }
+
+    /// <summary>
+    /// Fills the queue, then sends and receives at once. The measured part ends with the last outcome, when most of the
+    /// backlog is still there; the rest is received so that it is checked, and leaves an empty queue.
+    /// </summary>
+    private async Task RunBehindBacklogAsync(CancellationToken ct)
+    {
+        await AttachSendersAsync(ct);
+        foreach (var sender in _senders)
+        {
+            sender.Start(Clock.Now());
+        }
+
+        await Task.WhenAll(_senders.Select(s => s.Done)).WaitAsync(ct);
+        var began = Clock.Now();
+        Measurement.Begin(began);
+        await AttachReceiversAsync(ct);
+        foreach (var sender in _senders)
+        {
+            sender.Continue(Clock.Now());
+        }
+
+        await Task.WhenAll(_senders.Select(s => s.Done)).WaitAsync(ct);
+        Measurement.End();
+        Window = new BacklogWindow(_options.Count * _options.Senders, Received, Clock.Now() - began);
+        _arrivals.Expect(_options.ExpectedOf(Sent));
+        await _arrivals.Complete.WaitAsync(ct);
     }
 
     private async Task SendAsync(CancellationToken ct)
@@ -119,6 +152,7 @@ internal sealed class LoadRig : IAsyncDisposable
         {
             _arrivals.Expect(_options.ExpectedOf(Sent));
             await _arrivals.Complete.WaitAsync(ct);
+            Measurement.End(); // closing a thousand links is no part of what a message costs
         }
     }
 
@@ -133,12 +167,21 @@ internal sealed class LoadRig : IAsyncDisposable
 
         _arrivals.Expect(_options.Receivers * (_options.Count + _options.Warmup));
         await _arrivals.Complete.WaitAsync(ct);
+        Measurement.End();
     }
 
     /// <summary>Receivers first, so that nothing waits in the broker that need not, and topics miss nothing.</summary>
     private async Task AttachAsync(CancellationToken ct)
     {
-        await AttachAsync(_receivers.Count, (index, session) => _receivers[index].AttachAsync(session, ct), ct);
+        await AttachReceiversAsync(ct);
+        await AttachSendersAsync(ct);
+    }
+
+    private Task AttachReceiversAsync(CancellationToken ct) =>
+        AttachAsync(_receivers.Count, (index, session) => _receivers[index].AttachAsync(session, ct), ct);
+
+    private async Task AttachSendersAsync(CancellationToken ct)
+    {
         await AttachAsync(_senders.Count, (index, session) => _senders[index].AttachAsync(session, ct), ct);
         await AttachAsync(_transactions.Count, (index, session) => _transactions[index].AttachAsync(session, ct), ct);
         if (PingPong is not null)
@@ -189,8 +232,15 @@ internal sealed class LoadRig : IAsyncDisposable
         var arrived = _options.ReceiversAreAlone ? null : Enumerable.Range(0, _options.Senders).Select(_ => new SequenceSet()).ToArray();
         for (var i = 0; i < _options.Receivers; i++)
         {
-            var checker = new DeliveryChecker($"receiver {i}", _options, run, arrived, _failures);
+            var checker = new DeliveryChecker($"receiver {i}", _options, run, arrived, _failures, _options.Selector is null ? null : i);
             _receivers.Add(new ReceiverLoad(_options, i, checker, _arrivals, _failures) { OnMessage = PingPong is null ? null : PingPong.OnArrival });
         }
     }
+}
+
+/// <summary>What a queue with a backlog took in and gave out while both went on, in so many nanoseconds.</summary>
+internal readonly record struct BacklogWindow(long In, long Out, long Nanoseconds)
+{
+    /// <summary>Messages that went through: half of those in and out, so that it compares with a queue where they are the same.</summary>
+    public long Through => (In + Out) / 2;
 }

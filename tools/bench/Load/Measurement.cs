@@ -11,6 +11,7 @@ internal sealed class Measurement(ProcessMeter? broker)
     private readonly Lock _gate = new();
     private double _brokerCpu;
     private double _clientCpu;
+    private (double Broker, double Client)? _spent;
     private long _began;
 
     /// <summary>When it began, in nanoseconds of <see cref="Clock"/>; 0 before.</summary>
@@ -34,9 +35,24 @@ internal sealed class Measurement(ProcessMeter? broker)
         }
     }
 
-    /// <summary>CPU seconds of the broker and of this process since it began; nothing when it has not.</summary>
-    public (double Broker, double Client) Spent() =>
-        Began == 0 ? default : ((broker?.CpuSeconds() ?? 0) - _brokerCpu, ClientCpu() - _clientCpu);
+    /// <summary>Ends it before the run ends: what follows is not measured.</summary>
+    public void End()
+    {
+        var spent = Spent();
+        lock (_gate)
+        {
+            _spent ??= spent;
+        }
+    }
+
+    /// <summary>CPU seconds of the broker and of this process from its begin to its end, or until now; nothing when it has not begun.</summary>
+    public (double Broker, double Client) Spent()
+    {
+        lock (_gate)
+        {
+            return _spent ?? (_began == 0 ? default : ((broker?.CpuSeconds() ?? 0) - _brokerCpu, ClientCpu() - _clientCpu));
+        }
+    }
 
     private static double ClientCpu() => Environment.CpuUsage.TotalTime.TotalSeconds;
 }

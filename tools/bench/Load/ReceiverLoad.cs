@@ -54,8 +54,14 @@ internal sealed class ReceiverLoad(BenchOptions options, int index, DeliveryChec
         {
             Credit = options.Credit,
             SenderSettleMode = options.Settled ? SenderSettleMode.Settled : SenderSettleMode.Unsettled,
+            Filters = options.Selector is null ? null : SelectorFilter.Of(options.Selector, index),
             OnDelivery = OnDelivery,
         }, ct);
+        if (options.Selector is not null && SelectorFilter.Refused(_receiver.RemoteAttach) is { } refused)
+        {
+            failures.Add($"receiver {index}: {refused}");
+        }
+
         _ = WatchAsync(_receiver);
     }
 

@@ -15,11 +15,11 @@ internal sealed class SenderLoad(BenchOptions options, int index, uint run, Meas
     // Long enough to fill a window in one go, short enough to look at the clock often.
     private const int Batch = 1024;
 
-    private readonly MessageTemplate _template = new(options.Size, options.Durable);
-    private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly MessageTemplate _template = new(options.Size, options.Durable, options.Keys);
+    private volatile TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly double _interval = options.Rate > 0 ? 1e9 / options.Rate : 0;
     private AmqpSender? _sender;
-    private long _total = options.PerSender ?? long.MaxValue;
+    private long _total = options.Backlog > 0 ? options.Backlog : options.PerSender ?? long.MaxValue;
     private long _deadline = long.MaxValue;
     private long _began;
     private long _sent;
@@ -65,6 +65,14 @@ internal sealed class SenderLoad(BenchOptions options, int index, uint run, Meas
         {
             Pump(now);
         }
+    }
+
+    /// <summary>After the backlog is sent, and <see cref="Done"/> has ended: sends what is left; Done is a new task then.</summary>
+    public void Continue(long now)
+    {
+        _total = options.PerSender!.Value;
+        _done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Pump(now);
     }
 
     /// <summary>When the next message is due; only with a rate.</summary>
@@ -137,7 +145,7 @@ internal sealed class SenderLoad(BenchOptions options, int index, uint run, Meas
         }
 
         Accepted++;
-        if (_outcomes++ >= options.Warmup)
+        if (_outcomes++ >= options.Warmup + options.Backlog)
         {
             Acknowledgements.Record(now - outcome.Context);
         }

@@ -8,7 +8,7 @@ namespace Mamba.Tools.Bench.Load;
 /// <summary>One sender that sends in transactions, one after the other; the acknowledgement times are those of whole transactions.</summary>
 internal sealed class TransactionLoad(BenchOptions options, int index, uint run, Measurement measurement, Failures failures)
 {
-    private readonly MessageTemplate _template = new(options.Size, options.Durable);
+    private readonly MessageTemplate _template = new(options.Size, options.Durable, options.Keys);
     private AmqpSender? _sender;
     private long _sent;
     private long _refused;

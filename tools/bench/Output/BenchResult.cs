@@ -24,6 +24,9 @@ public sealed record BenchResult
 
     public required string Row { get; init; }
 
+    /// <summary>Which of several runs of the row this is; runs of the same number belong together.</summary>
+    public int? Run { get; init; }
+
     public required bool Ok { get; init; }
 
     public IReadOnlyList<string>? Failures { get; init; }
@@ -41,6 +44,12 @@ public sealed record BenchResult
     public int? Receivers { get; init; }
 
     public int? Transaction { get; init; }
+
+    /// <summary>Messages that waited in the queue when the measured part began.</summary>
+    public long? Backlog { get; init; }
+
+    /// <summary>With a backlog: messages received in the measured part; <see cref="MessagesPerSecond"/> is half of those in and out.</summary>
+    public long? MessagesOut { get; init; }
 
     public long? Sent { get; init; }
 

@@ -5,7 +5,8 @@ using Mamba.Tools.Bench.Load;
 namespace Mamba.Tools.Bench.Output;
 
 /// <summary>The options of the load commands, and how they become <see cref="BenchOptions"/>.</summary>
-internal sealed class CommandLine
+/// <param name="ordinary">Defaults that differ from command to command.</param>
+internal sealed class CommandLine(CommandDefaults ordinary)
 {
     private readonly Option<string> _uri = new("--uri")
     {
@@ -23,7 +24,7 @@ internal sealed class CommandLine
     };
 
     private readonly Option<string?> _receiveAddress = Text("--receive-address", "Where to receive; %d is the receiver's index (default: as --address).");
-    private readonly Option<long> _count = Number("--count", "Messages per sender, behind the warm-up.", 100_000L);
+    private readonly Option<long> _count = Number("--count", ordinary.CountHelp, ordinary.Count);
     private readonly Option<string?> _duration = Text("--duration", "Send for so long instead, such as 10s or 2m.");
     private readonly Option<long> _warmup = Number("--warmup", "Messages per sender that are sent and checked first and left out of the figures.", 0L);
     private readonly Option<int> _size = Number("--size", "Bytes of each body, 28 or more.", 1024);
@@ -37,9 +38,18 @@ internal sealed class CommandLine
     private readonly Option<int> _window = Number("--window", "Unsettled messages a sender may have under way.", 1000);
     private readonly Option<double> _rate = Number("--rate", "Messages a second per sender, whatever the broker does; latency counts from when one was due.", 0d);
     private readonly Option<int> _transaction = Number("--transaction", "Sends per transaction.", 0);
+    private readonly Option<long> _backlog = Number("--backlog", "Messages that each sender puts into the queue before the receivers attach; the rate is then half of what goes in and out until --count more are sent.", ordinary.Backlog);
+    private readonly Option<int> _keys = Number("--keys", "Give messages application properties, region = 'r0000' and so on, with so many different keys in turn, and amount = 42.", 0);
+    private readonly Option<string?> _selector = new("--selector")
+    {
+        Description = "A JMS selector for each receiver; %d is its key, such as r0007. Needs --keys.",
+        DefaultValueFactory = _ => ordinary.Selector,
+    };
+
     private readonly Option<bool> _topic = Flag("--topic", "Fan-out: every receiver gets every message.");
     private readonly Option<uint> _maxFrame = Number("--max-frame", "The largest frame to accept, in bytes.", 65_536u);
-    private readonly Option<string?> _timeout = Text("--timeout", "The run fails when it has not ended by then (default 120s; hold: how long to hold).");
+    private readonly Option<string?> _timeout = Text("--timeout", $"The run fails when it has not ended by then (default {ordinary.Timeout.TotalSeconds}s).");
+    private readonly Option<int?> _run = new("--run") { Description = "Which of several runs of the row this is, for reports." };
     private readonly Option<string?> _json = Text("--json", "Append the result as one line of JSON to this file; - is standard output.");
     private readonly Option<string?> _label = Text("--label", "What is measured, for reports.");
     private readonly Option<string?> _row = Text("--row", "The row of the report this run belongs to.");
@@ -49,11 +59,7 @@ internal sealed class CommandLine
     public Command Make(BenchMode mode, string name, string description, Func<BenchOptions, CancellationToken, Task<int>> run)
     {
         var command = new Command(name, description);
-        foreach (var option in All())
-        {
-            command.Options.Add(option);
-        }
-
+        AddTo(command);
         command.SetAction(async (parsed, stop) =>
         {
             var options = Read(mode, parsed, out var problem);
@@ -68,13 +74,23 @@ internal sealed class CommandLine
         return command;
     }
 
+    /// <summary>Gives a command all of these options.</summary>
+    public void AddTo(Command command)
+    {
+        foreach (var option in All())
+        {
+            command.Options.Add(option);
+        }
+    }
+
     private IEnumerable<Option> All() =>
     [
         _uri, _user, _password, _ca, _address, _receiveAddress, _count, _duration, _warmup, _size, _durable, _settled, _senders, _receivers,
-        _linksPerConnection, _connections, _credit, _window, _rate, _transaction, _topic, _maxFrame, _timeout, _json, _label, _row, _brokerPid, _quiet,
+        _linksPerConnection, _connections, _credit, _window, _rate, _transaction, _backlog, _keys, _selector, _topic, _maxFrame, _timeout, _json, _label, _row, _run, _brokerPid, _quiet,
     ];
 
-    private BenchOptions? Read(BenchMode mode, ParseResult parsed, out string? problem)
+    /// <summary>What was asked for; null, and why, when it makes no sense.</summary>
+    public BenchOptions? Read(BenchMode mode, ParseResult parsed, out string? problem)
     {
         problem = null;
         if (!TryTime(parsed.GetValue(_duration), out var duration) || !TryTime(parsed.GetValue(_timeout), out var timeout))
@@ -117,12 +133,16 @@ internal sealed class CommandLine
             Window = parsed.GetValue(_window),
             Rate = parsed.GetValue(_rate),
             Transaction = parsed.GetValue(_transaction),
+            Backlog = parsed.GetValue(_backlog),
+            Keys = parsed.GetValue(_keys),
+            Selector = parsed.GetValue(_selector),
             Topic = parsed.GetValue(_topic),
             MaxFrameSize = parsed.GetValue(_maxFrame),
-            Timeout = timeout ?? TimeSpan.FromSeconds(120),
+            Timeout = timeout ?? ordinary.Timeout,
             JsonFile = parsed.GetValue(_json),
             Label = parsed.GetValue(_label) ?? "",
             Row = parsed.GetValue(_row) ?? "",
+            Run = parsed.GetValue(_run),
             BrokerProcesses = parsed.GetValue(_brokerPid),
             Quiet = parsed.GetValue(_quiet),
         };
@@ -159,4 +179,11 @@ internal sealed class CommandLine
 
     private static Option<T> Number<T>(string name, string description, T value) where T : struct =>
         new(name) { Description = description, DefaultValueFactory = _ => value };
+}
+
+/// <summary>Defaults in which commands differ.</summary>
+/// <param name="CountHelp">What --count means.</param>
+internal sealed record CommandDefaults(string CountHelp, long Count, TimeSpan Timeout, long Backlog = 0, string? Selector = null)
+{
+    public static readonly CommandDefaults Load = new("Messages per sender, behind the warm-up.", 100_000, TimeSpan.FromSeconds(120));
 }

@@ -11,14 +11,14 @@ namespace Mamba.Tools.Bench.Output;
 /// </summary>
 internal static class ExternalRun
 {
-    public static async Task<int> RunAsync(string[] command, string label, string row, string? brokerProcesses, string file, CancellationToken stop)
+    public static async Task<int> RunAsync(string[] command, string label, string row, string? brokerProcesses, int? number, string file, CancellationToken stop)
     {
         var meter = brokerProcesses is null ? null : ProcessMeter.Parse(brokerProcesses);
         meter?.ForgetPeak();
         var before = meter?.CpuSeconds() ?? 0;
         var (code, output) = await StartAsync(command, stop);
         var spent = (meter?.CpuSeconds() ?? 0) - before;
-        var result = Read(output) is { } run && code == 0
+        var result = (Read(output) is { } run && code == 0
             ? Complete(run, Path.GetFileName(command[0]), label, row, meter, spent)
             : new BenchResult
             {
@@ -27,7 +27,7 @@ internal static class ExternalRun
                 Row = row,
                 Ok = false,
                 Failures = [$"{string.Join(' ', command)} ended with code {code}"],
-            };
+            }) with { Run = number, Conditions = Conditions.OfThisMachine() };
         await result.AppendToAsync(file);
         await Console.Error.WriteLineAsync($"  {result.Tool}: {(result.Ok ? "ok" : "FAILED")} {result.MessagesPerSecond:#,0}/s, {result.BrokerCpuUsPerMsg:0.0} µs of broker CPU a message");
         return result.Ok ? 0 : 1;

@@ -6,20 +6,29 @@ namespace Mamba.Tools.Bench.Output;
 
 /// <summary>
 /// The Markdown table over many runs: per row and label the medians of all good runs, and the ratio of each label to the
-/// base. A ratio above 1 means better than the base, whether more is better (rates) or less (times, memory).
+/// base. A ratio above 1 means better than the base, whether more is better (rates) or less (times, memory). Where the C
+/// forwarder was measured, the share of its rate that the judged label reached, and beside it the row's goals.
 /// </summary>
 internal sealed class Report
 {
+    /// <summary>The label of the C forwarder's results.</summary>
+    public const string Forwarder = "forwarder";
+
     private readonly List<BenchResult> _results = [];
     private readonly string _base;
+    private readonly string _judged;
 
-    public Report(IEnumerable<BenchResult> results, string baseLabel)
+    public Report(IEnumerable<BenchResult> results, string baseLabel, string judged = "mamba")
     {
         _results.AddRange(results);
         _base = baseLabel;
+        _judged = judged;
     }
 
-    public static Report Load(string file, string baseLabel)
+    public static Report Load(string file, string baseLabel, string judged) => new(ReadAll(file), baseLabel, judged);
+
+    /// <summary>All results of a file of JSON lines; other lines are skipped.</summary>
+    public static IReadOnlyList<BenchResult> ReadAll(string file)
     {
         var results = new List<BenchResult>();
         foreach (var line in File.ReadLines(file))
@@ -30,7 +39,7 @@ internal sealed class Report
             }
         }
 
-        return new Report(results, baseLabel);
+        return results;
     }
 
     public string ToMarkdown()
@@ -46,6 +55,11 @@ internal sealed class Report
         if (_results.LastOrDefault(r => r.Conditions is not null)?.Conditions is { } conditions)
         {
             text.Append("Conditions: ").Append(conditions).Append(".\n");
+        }
+
+        if (_results.Any(r => r.Label == Forwarder))
+        {
+            text.Append("The forwarder is a hop in C without storage; shares of its rate, and how many times its CPU, are medians of runs that followed one another.\n");
         }
 
         text.Append("Medians of the good runs; µs in brackets are broker CPU per message (per delivery for fan-out); ")
@@ -67,41 +81,55 @@ internal sealed class Report
 
     private void AppendTable(StringBuilder text, string tool, List<string> labels)
     {
-        text.Append("| ").Append(tool).Append(" |");
-        foreach (var label in labels)
+        var own = _results.Where(r => r.Tool == tool).ToList();
+        var present = labels.Where(l => own.Exists(r => r.Label == l)).ToList();
+        var compared = present.Where(l => l != _base && l != Forwarder && present.Contains(_base)).ToList();
+        var shares = present.Contains(Forwarder) ? Ratios.Of(own, _judged, Forwarder) : [];
+        var goals = present.Contains(_judged);
+        var heads = new List<string> { tool };
+        heads.AddRange(present);
+        heads.AddRange(compared.Select(l => $"{l} : {_base}"));
+        heads.AddRange(shares.Count > 0 ? [$"{_judged} : {Forwarder}"] : []);
+        heads.AddRange(goals ? [$"goals of {_judged}"] : []);
+        AppendCells(text, heads);
+        text.Append('|').Insert(text.Length, "---|", heads.Count).Append('\n');
+        foreach (var row in own.Select(r => r.Row).Distinct(StringComparer.Ordinal))
         {
-            text.Append(' ').Append(label).Append(" |");
-        }
-
-        foreach (var label in labels.Where(l => l != _base))
-        {
-            text.Append(' ').Append(label).Append(" : ").Append(_base).Append(" |");
-        }
-
-        text.Append("\n|---|").Insert(text.Length, "---|", labels.Count + labels.Count(l => l != _base)).Append('\n');
-        foreach (var row in _results.Where(r => r.Tool == tool).Select(r => r.Row).Distinct(StringComparer.Ordinal))
-        {
-            AppendRow(text, tool, row, labels);
+            var figures = present.ToDictionary(l => l, l => Figures.Of(own.Where(r => r.Row == row && r.Label == l).ToList()), StringComparer.Ordinal);
+            var share = shares.FirstOrDefault(s => s.Row == row);
+            var cells = new List<string> { row };
+            cells.AddRange(present.Select(l => figures[l].Text));
+            cells.AddRange(compared.Select(l => figures[l].RatioTo(figures[_base])));
+            cells.AddRange(shares.Count > 0 ? [OfForwarder(share)] : []);
+            cells.AddRange(goals ? [Judge(tool, row, figures, share)] : []);
+            AppendCells(text, cells);
         }
 
         text.Append('\n');
     }
 
-    private void AppendRow(StringBuilder text, string tool, string row, List<string> labels)
+    private static void AppendCells(StringBuilder text, IEnumerable<string> cells) => text.Append("| ").AppendJoin(" | ", cells).Append(" |\n");
+
+    private static string OfForwarder(RowRatio? ratio) => ratio is null
+        ? ""
+        : string.Create(CultureInfo.InvariantCulture, $"{ratio.Rate * 100:0} %") + (ratio.Cpu is { } cpu ? string.Create(CultureInfo.InvariantCulture, $", {cpu:0.0#}x CPU") : "");
+
+    private string Judge(string tool, string row, Dictionary<string, Figures> figures, RowRatio? share)
     {
-        text.Append("| ").Append(row).Append(" |");
-        var cells = labels.ToDictionary(l => l, l => Cell.Of(_results.Where(r => r.Tool == tool && r.Row == row && r.Label == l).ToList()), StringComparer.Ordinal);
-        foreach (var label in labels)
+        if (figures[_judged].Text.Length == 0)
         {
-            text.Append(' ').Append(cells[label].Text).Append(" |");
+            return "";
         }
 
-        foreach (var label in labels.Where(l => l != _base))
-        {
-            text.Append(' ').Append(cells.TryGetValue(_base, out var reference) ? cells[label].RatioTo(reference) : "").Append(" |");
-        }
+        var view = new GoalView(figures[_judged], figures.GetValueOrDefault(Forwarder), share, figures.GetValueOrDefault(_base), other => FiguresOf(tool, other));
+        return string.Join("; ", Goals.Of(tool, row).Select(g => g.Judge(view)));
+    }
 
-        text.Append('\n');
+    /// <summary>Another row of the judged label, with the same tool, or of any label when it is about the machine.</summary>
+    private Figures? FiguresOf(string tool, string row)
+    {
+        var runs = _results.Where(r => r.Row == row && (r.Label == _judged ? r.Tool == tool : r.Label == "disk")).ToList();
+        return runs.Count == 0 ? null : Figures.Of(runs);
     }
 
     internal static double Median(IEnumerable<double> values)
@@ -109,57 +137,5 @@ internal sealed class Report
         var sorted = values.Order().ToArray();
         var middle = sorted.Length / 2;
         return sorted.Length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-    }
-
-    /// <summary>One row's figures of one label.</summary>
-    private sealed record Cell(string Text, double? Rate, double? Cpu, double? P50, double? P99, double? Value)
-    {
-        public static Cell Of(List<BenchResult> runs)
-        {
-            var good = runs.Where(r => r.Ok).ToList();
-            if (good.Count == 0)
-            {
-                return new Cell(runs.Count == 0 ? "" : $"failed ({runs.Count} runs)", null, null, null, null, null);
-            }
-
-            var cell = new Cell("", Of(good, r => r.MessagesPerSecond), Of(good, r => r.BrokerCpuUsPerMsg), Of(good, r => r.Latency?.Median),
-                Of(good, r => r.Latency?.P99), Of(good, r => r.Value));
-            var partly = good.Count < runs.Count ? $" ({runs.Count - good.Count} of {runs.Count} failed)" : "";
-            return cell with { Text = (good[0].Mode is "pingpong" ? cell.LatencyText() : cell.RateText(good[0].Unit)) + partly };
-        }
-
-        /// <summary>Every figure both sides have, as one short text.</summary>
-        public string RatioTo(Cell reference)
-        {
-            var parts = new List<string>();
-            AddRatio(parts, "", Rate, reference.Rate);
-            AddRatio(parts, " CPU", reference.Cpu, Cpu);
-            AddRatio(parts, " p50", reference.P50, P50);
-            AddRatio(parts, " p99", reference.P99, P99);
-            AddRatio(parts, "", reference.Value, Value);
-            return string.Join(", ", parts);
-        }
-
-        private static void AddRatio(List<string> parts, string name, double? better, double? worse)
-        {
-            if (better is { } numerator && worse is { } denominator && denominator > 0)
-            {
-                parts.Add((numerator / denominator).ToString("0.0#", CultureInfo.InvariantCulture) + "x" + name);
-            }
-        }
-
-        private static double? Of(List<BenchResult> runs, Func<BenchResult, double?> figure)
-        {
-            var known = runs.Select(figure).OfType<double>().ToList();
-            return known.Count == 0 ? null : Median(known);
-        }
-
-        private string LatencyText() => $"p50 {Quantiles.Format(P50 ?? 0)}, p99 {Quantiles.Format(P99 ?? 0)}" + CpuText();
-
-        private string RateText(string? unit) => Value is { } value
-            ? value.ToString("0.##", CultureInfo.InvariantCulture) + " " + unit
-            : (Rate ?? 0).ToString("#,0", CultureInfo.InvariantCulture) + "/s" + CpuText();
-
-        private string CpuText() => Cpu is { } cpu ? $" ({cpu.ToString("0.0", CultureInfo.InvariantCulture)} µs)" : "";
     }
 }

@@ -30,6 +30,8 @@ internal static class Summary
         text += $": {o.Size} B, {(o.Durable ? "durable" : "non-durable")}, {(o.Settled ? "settled" : "unsettled")}";
         text += o.Sends ? $", {o.Senders} senders (window {o.Window}{(o.Rate > 0 ? $", {o.Rate}/s each" : "")})" : "";
         text += o.Receives ? $", {o.Receivers} receivers (credit {o.Credit})" : "";
+        text += o.Backlog > 0 ? string.Create(CultureInfo.InvariantCulture, $", behind {o.Backlog:#,0} waiting") : "";
+        text += o.Selector is null ? "" : $", selector {o.Selector}";
         text += o.Transaction > 0 ? $", {o.Transaction} sends a transaction" : "";
         text += o.Duration is { } duration ? $", for {duration.TotalSeconds:0.#} s" : $", {o.Count} messages each";
         return o.Warmup > 0 ? $"{text} behind {o.Warmup} of warm-up" : text;
@@ -63,6 +65,7 @@ internal static class Summary
         {
             Label = options.Label,
             Row = options.Row,
+            Run = options.Run,
             Ok = !failures.Any,
             Failures = failures.Any ? failures.Messages : null,
             Mode = NameOf(options.Mode),
@@ -72,6 +75,8 @@ internal static class Summary
             Senders = options.Sends ? options.Senders : 0,
             Receivers = options.Receives ? options.Receivers : 0,
             Transaction = options.Transaction > 0 ? options.Transaction : null,
+            Backlog = options.Backlog > 0 ? options.Backlog : null,
+            MessagesOut = rig.Window?.Out,
             Sent = rig.Sent,
             Accepted = rig.Accepted,
             Received = rig.Received,
@@ -113,6 +118,11 @@ internal static class Summary
     /// </summary>
     private static (long Messages, double Seconds) Measured(BenchOptions options, LoadRig rig)
     {
+        if (rig.Window is { } window)
+        {
+            return (window.Through, window.Nanoseconds / 1e9);
+        }
+
         long messages, last;
         if (options.Receives)
         {
