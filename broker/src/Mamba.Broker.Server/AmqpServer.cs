@@ -28,7 +28,7 @@ public sealed class AmqpServer : IAsyncDisposable
     private int _stopped;
 
     /// <summary>Binds every end point.</summary>
-    /// <exception cref="System.Net.Sockets.SocketException">An end point cannot be bound.</exception>
+    /// <exception cref="IOException">An end point cannot be bound.</exception>
     public AmqpServer(
         ServerOptions options,
         MessageEngine engine,

@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using Mamba.Broker.Engine;
 using Mamba.Broker.Host.Configuration;
 using Mamba.Broker.Host.Running;
@@ -25,7 +24,7 @@ internal static class RunCommand
         {
             return await BrokerHost.RunAsync(new BrokerSetup(options, checks.Endpoints, data!, checks.AllowsAnonymous));
         }
-        catch (Exception e) when (e is IOException or SocketException or EngineException)
+        catch (Exception e) when (e is IOException or EngineException)
         {
             await Console.Error.WriteLineAsync($"mamba-broker: {e.Message}");
             return ExitCode.Runtime;

@@ -64,9 +64,7 @@ internal sealed class StartupChecks(BrokerOptions options, SettingLayers layers)
         try
         {
             using var socket = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
-            socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, optionValue: true);
-            socket.Bind(endpoint);
-            socket.Listen();
+            socket.Bind(endpoint); // and no Listen: a client that connects meanwhile would be cut off
             return null;
         }
         catch (SocketException e)

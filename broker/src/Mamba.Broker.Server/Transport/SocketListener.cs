@@ -22,7 +22,7 @@ internal sealed class SocketListener : IAsyncDisposable
     private Task _loop = Task.CompletedTask;
 
     /// <summary>Binds at once, so that a port in use is known before anything else starts.</summary>
-    /// <exception cref="SocketException">The end point cannot be bound.</exception>
+    /// <exception cref="IOException">The end point cannot be bound.</exception>
     public SocketListener(
         IPEndPoint endPoint,
         int backlog,
@@ -40,14 +40,15 @@ internal sealed class SocketListener : IAsyncDisposable
         _socket = new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {
-            _socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, optionValue: true);
+            // No ReuseAddress: .NET takes over a port in TIME_WAIT by itself, and makes of that option SO_REUSEPORT on Unix, with which
+            // a second broker would silently share the port.
             _socket.Bind(endPoint);
             _socket.Listen(backlog);
         }
-        catch (SocketException)
+        catch (SocketException e)
         {
             _socket.Dispose();
-            throw;
+            throw new IOException($"Cannot listen on {endPoint}: {e.Message}. Stop what uses the port, or give another; port 0 takes a free one.", e);
         }
     }
 

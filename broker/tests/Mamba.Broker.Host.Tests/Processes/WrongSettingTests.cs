@@ -64,6 +64,14 @@ internal sealed class WrongSettingTests
     }
 
     [Test]
+    public async Task The_port_of_another_broker_is_named()
+    {
+        await using var other = await BrokerProcess.StartAsync(_folder["other"]);
+        var result = await FailAsync([.. Without("--amqp"), "--amqp", other.Amqp.ToString()]);
+        result.AssertNames("--amqp", $"{other.Amqp}, a port that another process is using", "another port");
+    }
+
+    [Test]
     public async Task One_port_for_two_listeners_is_named()
     {
         var result = await FailAsync(["--data", _folder["data"], "--amqp", "127.0.0.1:49151", "--console", "127.0.0.1:49151"]);
