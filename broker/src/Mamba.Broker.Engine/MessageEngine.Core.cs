@@ -20,11 +20,26 @@ public sealed partial class MessageEngine
     /// <summary>Bytes of message bodies in memory.</summary>
     public long BodyMemoryBytes => _context.Budget.Used;
 
+    /// <summary>Bytes of memory that messages take: bodies, and the index of all queues in the process.</summary>
+    public long MessageMemoryBytes => _context.Budget.Used + ((long)EntryChunkPool.InUse * EntryChunk.Footprint);
+
     /// <summary>Size of the journal's files in bytes.</summary>
     public long DiskBytes => _context.Journal.Inner.DiskBytes;
 
     /// <summary>Number of journal segments.</summary>
     public int SegmentCount => _context.Journal.Inner.Segments.Count;
+
+    /// <summary>
+    /// Gives up all memory that is kept for reuse: the process has nothing to do. The garbage collector gives it to the system.
+    /// </summary>
+    public void ReleaseIdleMemory()
+    {
+        Trim();
+        EntryChunkPool.Clear();
+        MessagePool.Clear();
+        BodyBufferPool.Clear();
+        _context.Journal.Inner.ReleaseIdleMemory();
+    }
 
     /// <summary>Deletes dead segments and compacts now instead of in the background; completes when done.</summary>
     public Task CompactAsync() => _compactor.RunOnceAsync();
@@ -132,6 +147,7 @@ public sealed partial class MessageEngine
             }
         }
 
+        recovery.Discard();
         return messages;
     }
 
@@ -179,5 +195,9 @@ public sealed partial class MessageEngine
         {
             host.Trim();
         }
+
+        EntryChunkPool.Trim();
+        MessagePool.Trim();
+        BodyBufferPool.Trim();
     }
 }

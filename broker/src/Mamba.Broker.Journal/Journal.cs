@@ -112,6 +112,9 @@ public sealed class Journal : IDisposable
     /// <summary>An empty batch. Dispose it when the addresses are no longer needed.</summary>
     public JournalBatch RentBatch() => _pool.Rent();
 
+    /// <summary>Gives up the memory that is kept for later batches. Thread-safe.</summary>
+    public void ReleaseIdleMemory() => _pool.Clear();
+
     /// <summary>
     /// Hands a batch over; the addresses of its records are known when this returns. Waits while
     /// <see cref="JournalOptions.MaxPendingBytes"/> are pending, so it must not be called with a lock held that a completion takes.

@@ -20,6 +20,7 @@ internal sealed class JournalBatchPool
             if (_count > 0)
             {
                 batch = _free[--_count];
+                _free[_count] = null!;
                 _retainedBytes -= batch.Buffer.Length;
             }
         }
@@ -27,6 +28,17 @@ internal sealed class JournalBatchPool
         batch ??= new JournalBatch(this);
         batch.Rent();
         return batch;
+    }
+
+    /// <summary>Gives up all batches that are kept.</summary>
+    public void Clear()
+    {
+        lock (_gate)
+        {
+            Array.Clear(_free, 0, _count);
+            _count = 0;
+            _retainedBytes = 0;
+        }
     }
 
     public void Return(JournalBatch batch)

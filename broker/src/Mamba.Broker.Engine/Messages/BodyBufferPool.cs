@@ -1,5 +1,3 @@
-using System.Collections.Concurrent;
-
 namespace Mamba.Broker.Engine;
 
 /// <summary>
@@ -37,7 +35,25 @@ internal static class BodyBufferPool
         var sizeClass = Classes[ClassOf(buffer.Length)];
         if (sizeClass.Size == buffer.Length)
         {
-            sizeClass.Return(buffer);
+            sizeClass.Idle.TryGive(buffer);
+        }
+    }
+
+    /// <summary>See <see cref="IdlePool{T}.Trim"/>.</summary>
+    public static void Trim()
+    {
+        foreach (var sizeClass in Classes)
+        {
+            sizeClass.Idle.Trim();
+        }
+    }
+
+    /// <summary>See <see cref="IdlePool{T}.Clear"/>.</summary>
+    public static void Clear()
+    {
+        foreach (var sizeClass in Classes)
+        {
+            sizeClass.Idle.Clear();
         }
     }
 
@@ -70,33 +86,10 @@ internal static class BodyBufferPool
 
     private sealed class SizeClass(int size)
     {
-        private readonly ConcurrentQueue<byte[]> _idle = new();
-        private readonly int _capacity = Math.Max(BytesPerClass / size, 8);
-        private int _count;
+        public IdlePool<byte[]> Idle { get; } = new(Math.Max(BytesPerClass / size, 8));
 
         public int Size => size;
 
-        public byte[] Rent()
-        {
-            if (_idle.TryDequeue(out var buffer))
-            {
-                Interlocked.Decrement(ref _count);
-                return buffer;
-            }
-
-            return GC.AllocateUninitializedArray<byte>(size);
-        }
-
-        public void Return(byte[] buffer)
-        {
-            if (Interlocked.Increment(ref _count) <= _capacity)
-            {
-                _idle.Enqueue(buffer);
-            }
-            else
-            {
-                Interlocked.Decrement(ref _count);
-            }
-        }
+        public byte[] Rent() => Idle.TryTake(out var buffer) ? buffer : GC.AllocateUninitializedArray<byte>(size);
     }
 }

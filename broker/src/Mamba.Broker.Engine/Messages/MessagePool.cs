@@ -1,5 +1,3 @@
-using System.Collections.Concurrent;
-
 namespace Mamba.Broker.Engine;
 
 /// <summary>Keeps up to <see cref="Capacity"/> idle <see cref="StoredMessage"/> objects. Thread-safe.</summary>
@@ -7,29 +5,15 @@ internal static class MessagePool
 {
     private const int Capacity = 16_384;
 
-    private static readonly ConcurrentQueue<StoredMessage> Idle = new();
-    private static int _count;
+    private static readonly IdlePool<StoredMessage> Idle = new(Capacity);
 
-    public static StoredMessage Take()
-    {
-        if (Idle.TryDequeue(out var message))
-        {
-            Interlocked.Decrement(ref _count);
-            return message;
-        }
+    public static StoredMessage Take() => Idle.TryTake(out var message) ? message : new StoredMessage();
 
-        return new StoredMessage();
-    }
+    public static void Give(StoredMessage message) => Idle.TryGive(message);
 
-    public static void Give(StoredMessage message)
-    {
-        if (Interlocked.Increment(ref _count) <= Capacity)
-        {
-            Idle.Enqueue(message);
-        }
-        else
-        {
-            Interlocked.Decrement(ref _count);
-        }
-    }
+    /// <summary>See <see cref="IdlePool{T}.Trim"/>.</summary>
+    public static void Trim() => Idle.Trim();
+
+    /// <summary>See <see cref="IdlePool{T}.Clear"/>.</summary>
+    public static void Clear() => Idle.Clear();
 }

@@ -5,16 +5,20 @@ namespace Mamba.Broker.Engine;
 
 /// <summary>
 /// What the journal says about one queue: messages, removals and counts, each in journal order, which is nearly the order of
-/// message ids. Matching sorts what is not in order and then walks the three lists side by side; no hash table.
+/// message ids. Matching sorts what is not in order and then walks the three lists side by side; no hash table. Messages lie in
+/// chunks as they will on the queue: while the walk fills the queue's chunks it frees its own, so both together take no more.
 /// </summary>
 internal sealed class RecoveredQueue(uint id)
 {
-    private const int BlockSize = 1024;
-
-    private readonly List<RecoveredEntry[]> _blocks = [];
+    private readonly List<EntryChunk?> _chunks = [];
     private readonly List<RecoveredMark> _removed = [];
     private readonly List<RecoveredMark> _counted = [];
-    private int _used = BlockSize;
+
+    /// <summary>Delivery times of the few messages that have one, by message id and version.</summary>
+    private readonly Dictionary<(ulong MessageId, byte Version), long> _deliverAt = [];
+
+    private int _count;
+    private int _freed;
     private ulong _lastEntry;
     private bool _entriesSorted = true;
 
@@ -22,19 +26,14 @@ internal sealed class RecoveredQueue(uint id)
 
     public void Add(in EnqueueOperation operation, RecordAddress address, int offset)
     {
-        if (_used == BlockSize)
+        if ((_count & EntryChunk.Mask) == 0)
         {
-            _blocks.Add(new RecoveredEntry[BlockSize]);
-            _used = 0;
+            _chunks.Add(EntryChunkPool.Take());
         }
 
         _entriesSorted &= operation.MessageId > _lastEntry;
         _lastEntry = operation.MessageId;
-        ref var slot = ref _blocks[^1][_used++];
-        slot.DeliverAt = operation.DeliverAt;
-        slot.Priority = operation.Priority;
-        slot.Version = operation.Version;
-        slot.Entry = new QueueEntry
+        At(_count++) = new QueueEntry
         {
             MessageId = operation.MessageId,
             Address = address,
@@ -42,10 +41,15 @@ internal sealed class RecoveredQueue(uint id)
             BodyLength = operation.BodyLength,
             ExpiresAt = operation.ExpiresAt,
             DeliveryCount = operation.DeliveryCount,
+            AcquireCount = Pack(operation.Version, operation.Priority),
             Flags = EntryFlags.Persistent | EntryFlags.Delivered
                 | ((operation.Flags & EnqueueFlags.Durable) != EnqueueFlags.None ? EntryFlags.Durable : EntryFlags.None)
                 | ((operation.Flags & EnqueueFlags.DeadLettered) != EnqueueFlags.None ? EntryFlags.DeadLettered : EntryFlags.None),
         };
+        if (operation.DeliverAt != 0)
+        {
+            _deliverAt[(operation.MessageId, operation.Version)] = operation.DeliverAt;
+        }
     }
 
     public void Remove(ulong messageId, int segment) => _removed.Add(new RecoveredMark(messageId, segment, 0));
@@ -65,26 +69,25 @@ internal sealed class RecoveredQueue(uint id)
         var restored = 0L;
         var removed = CollectionsMarshal.AsSpan(_removed);
         var counted = CollectionsMarshal.AsSpan(_counted);
-        var total = _blocks.Count == 0 ? 0 : ((_blocks.Count - 1) * BlockSize) + _used;
-        for (var i = 0; i < total;)
+        for (var i = 0; i < _count;)
         {
             var end = i + 1;
-            while (end < total && At(end).Entry.MessageId == At(i).Entry.MessageId)
+            while (end < _count && At(end).MessageId == At(i).MessageId)
             {
                 end++;
             }
 
             restored += RestoreOne(host, ledger, now, i, end, ref removed, ref counted);
             i = end;
-            if (i % BlockSize == 0)
-            {
-                // Not needed any more: the index grows as this shrinks.
-                _blocks[(i / BlockSize) - 1] = [];
-            }
+            Free(i >> EntryChunk.SizeLog2);
         }
 
+        Discard();
         return restored;
     }
+
+    /// <summary>Gives back what it holds.</summary>
+    public void Discard() => Free(_chunks.Count);
 
     /// <summary>One message, of which the journal may hold several copies: the highest version counts, then the latest.</summary>
     private int RestoreOne(
@@ -93,11 +96,11 @@ internal sealed class RecoveredQueue(uint id)
         var winner = first;
         for (var i = first + 1; i < end; i++)
         {
-            winner = At(i).Version >= At(winner).Version ? i : winner;
+            winner = VersionOf(At(i)) >= VersionOf(At(winner)) ? i : winner;
         }
 
         ref var chosen = ref At(winner);
-        var messageId = chosen.Entry.MessageId;
+        var messageId = chosen.MessageId;
         Skip(ref removed, messageId);
         Skip(ref counted, messageId);
         if (!removed.IsEmpty && removed[0].MessageId == messageId)
@@ -106,7 +109,7 @@ internal sealed class RecoveredQueue(uint id)
             {
                 for (var i = first; i < end; i++)
                 {
-                    ledger.DependOn(removed[0].Segment, At(i).Entry.Address.Segment);
+                    ledger.DependOn(removed[0].Segment, At(i).Address.Segment);
                 }
             }
 
@@ -115,17 +118,20 @@ internal sealed class RecoveredQueue(uint id)
 
         for (; !counted.IsEmpty && counted[0].MessageId == messageId; counted = counted[1..])
         {
-            chosen.Entry.DeliveryCount = Math.Max(chosen.Entry.DeliveryCount, counted[0].DeliveryCount);
-            ledger.DependOn(counted[0].Segment, chosen.Entry.Address.Segment);
+            chosen.DeliveryCount = Math.Max(chosen.DeliveryCount, counted[0].DeliveryCount);
+            ledger.DependOn(counted[0].Segment, chosen.Address.Segment);
         }
 
         for (var i = first; i < end; i++)
         {
-            ledger.DependOn(chosen.Entry.Address.Segment, At(i).Entry.Address.Segment);
+            ledger.DependOn(chosen.Address.Segment, At(i).Address.Segment);
         }
 
-        ledger.AddLive(chosen.Entry.Location);
-        host.Restore(chosen.Priority, chosen.Entry, chosen.DeliverAt, now);
+        ledger.AddLive(chosen.Location);
+        var deliverAt = _deliverAt.Count == 0 ? 0 : _deliverAt.GetValueOrDefault((messageId, VersionOf(chosen)));
+        var priority = PriorityOf(chosen);
+        chosen.AcquireCount = 0;
+        host.Restore(priority, chosen, deliverAt, now);
         return 1;
     }
 
@@ -149,32 +155,75 @@ internal sealed class RecoveredQueue(uint id)
         }
     }
 
-    private ref RecoveredEntry At(int index) => ref _blocks[index / BlockSize][index % BlockSize];
+    private ref QueueEntry At(int index) => ref _chunks[index >> EntryChunk.SizeLog2]!.Entries[index & EntryChunk.Mask];
 
-    private void SortEntries()
+    /// <summary>Nothing was acquired yet: the field holds what is needed until the message is on its queue.</summary>
+    private static ushort Pack(byte version, byte priority) => (ushort)((version << 8) | priority);
+
+    private static byte VersionOf(in QueueEntry entry) => (byte)(entry.AcquireCount >> 8);
+
+    private static byte PriorityOf(in QueueEntry entry) => (byte)entry.AcquireCount;
+
+    /// <summary>Gives the chunks up to <paramref name="to"/> back: the queue takes them for what comes next.</summary>
+    private void Free(int to)
     {
-        var total = ((_blocks.Count - 1) * BlockSize) + _used;
-        var all = new RecoveredEntry[total];
-        for (var i = 0; i < total; i++)
+        for (; _freed < to; _freed++)
         {
-            all[i] = At(i);
-        }
-
-        Array.Sort(all, static (left, right) => left.Entry.MessageId != right.Entry.MessageId
-            ? left.Entry.MessageId.CompareTo(right.Entry.MessageId)
-            : left.Entry.Address.CompareTo(right.Entry.Address));
-        for (var i = 0; i < total; i++)
-        {
-            At(i) = all[i];
+            EntryChunkPool.Give(_chunks[_freed]!);
+            _chunks[_freed] = null;
         }
     }
 
-    private struct RecoveredEntry
+    /// <summary>Sorts by message id; copies of one message stay in journal order.</summary>
+    private void SortEntries()
     {
-        public QueueEntry Entry;
-        public long DeliverAt;
-        public byte Priority;
-        public byte Version;
+        var ids = new ulong[_count];
+        var order = new int[_count];
+        for (var i = 0; i < _count; i++)
+        {
+            ids[i] = At(i).MessageId;
+            order[i] = i;
+        }
+
+        Array.Sort(ids, order);
+        for (var i = 0; i < _count;)
+        {
+            var end = i + 1;
+            while (end < _count && ids[end] == ids[i])
+            {
+                end++;
+            }
+
+            Array.Sort(order, i, end - i);
+            i = end;
+        }
+
+        Rearrange(order);
+    }
+
+    /// <summary>Puts the entry at <c>order[i]</c> to i, for all i, along the cycles of the permutation; uses the order up.</summary>
+    private void Rearrange(int[] order)
+    {
+        for (var start = 0; start < order.Length; start++)
+        {
+            if (order[start] == start)
+            {
+                continue;
+            }
+
+            var first = At(start);
+            var to = start;
+            while (order[to] != start)
+            {
+                var from = order[to];
+                At(to) = At(from);
+                order[to] = to;
+                to = from;
+            }
+
+            At(to) = first;
+            order[to] = to;
+        }
     }
 
     private readonly record struct RecoveredMark(ulong MessageId, int Segment, ushort DeliveryCount);

@@ -55,7 +55,20 @@ internal sealed class Recovery : IJournalReplay
             return 0;
         }
 
+        _last = null;
         return queue.Restore(host, ledger, now);
+    }
+
+    /// <summary>Lets go of the messages of queues that were deleted.</summary>
+    public void Discard()
+    {
+        foreach (var queue in _queues.Values)
+        {
+            queue.Discard();
+        }
+
+        _queues.Clear();
+        _last = null;
     }
 
     private void OnEnqueue(RecordAddress address, int offset, ref ReadOnlySpan<byte> rest)

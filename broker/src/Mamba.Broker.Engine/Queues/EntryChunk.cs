@@ -1,5 +1,3 @@
-using System.Collections.Concurrent;
-
 namespace Mamba.Broker.Engine;
 
 /// <summary>
@@ -10,6 +8,9 @@ internal sealed class EntryChunk
     public const int SizeLog2 = 8;
     public const int Size = 1 << SizeLog2;
     public const int Mask = Size - 1;
+
+    /// <summary>Bytes of memory a chunk takes.</summary>
+    public const int Footprint = (Size * QueueEntry.Size) + 96;
 
     public readonly QueueEntry[] Entries = new QueueEntry[Size];
 
@@ -42,34 +43,34 @@ internal sealed class EntryChunk
     }
 }
 
-/// <summary>Keeps up to 256 chunks (3 MiB) for reuse. Thread-safe, lock-free.</summary>
+/// <summary>
+/// Freed chunks, kept for as long as the demand of the last ten seconds says: a backlog that was drained and grows again takes the
+/// same memory, and one that does not gives it back. Thread-safe, lock-free.
+/// </summary>
 internal static class EntryChunkPool
 {
-    private const int Capacity = 256;
+    private static readonly IdlePool<EntryChunk> Idle = new(int.MaxValue);
+    private static int _inUse;
 
-    private static readonly ConcurrentQueue<EntryChunk> Idle = new();
-    private static int _count;
+    /// <summary>Chunks that are on queues.</summary>
+    public static int InUse => Volatile.Read(ref _inUse);
 
     public static EntryChunk Take()
     {
-        if (Idle.TryDequeue(out var chunk))
-        {
-            Interlocked.Decrement(ref _count);
-            return chunk;
-        }
-
-        return new EntryChunk();
+        Interlocked.Increment(ref _inUse);
+        return Idle.TryTake(out var chunk) ? chunk : new EntryChunk();
     }
 
     public static void Give(EntryChunk chunk)
     {
-        if (Interlocked.Increment(ref _count) > Capacity)
-        {
-            Interlocked.Decrement(ref _count);
-            return;
-        }
-
+        Interlocked.Decrement(ref _inUse);
         chunk.Reset();
-        Idle.Enqueue(chunk);
+        Idle.TryGive(chunk);
     }
+
+    /// <summary>See <see cref="IdlePool{T}.Trim"/>.</summary>
+    public static void Trim() => Idle.Trim();
+
+    /// <summary>See <see cref="IdlePool{T}.Clear"/>.</summary>
+    public static void Clear() => Idle.Clear();
 }

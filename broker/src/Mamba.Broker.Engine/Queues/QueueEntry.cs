@@ -57,6 +57,9 @@ internal enum EntryFlags : byte
 /// </summary>
 internal struct QueueEntry
 {
+    /// <summary>Bytes an entry takes.</summary>
+    public const int Size = 48;
+
     public ulong MessageId;
 
     /// <summary>Record that holds the enqueue operation; nowhere for a message that is only in memory.</summary>

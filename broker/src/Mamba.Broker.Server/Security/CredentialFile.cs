@@ -30,10 +30,10 @@ public sealed partial class CredentialFile
 
     private const int CurrentVersion = 1;
 
-    private readonly byte[] _secret;
     private readonly SortedDictionary<string, User> _users;
+    private byte[]? _secret;
 
-    private CredentialFile(byte[] secret, SortedDictionary<string, User> users)
+    private CredentialFile(byte[]? secret, SortedDictionary<string, User> users)
     {
         _secret = secret;
         _users = users;
@@ -42,8 +42,11 @@ public sealed partial class CredentialFile
     /// <summary>User names in ordinal order.</summary>
     public IReadOnlyCollection<string> Names => _users.Keys;
 
+    /// <summary>Made when first asked for: a broker without users need not load the cryptographic library for it.</summary>
+    private byte[] Secret => LazyInitializer.EnsureInitialized(ref _secret, static () => RandomNumberGenerator.GetBytes(32));
+
     /// <summary>A file without users.</summary>
-    public static CredentialFile Empty() => new(RandomNumberGenerator.GetBytes(32), new SortedDictionary<string, User>(StringComparer.Ordinal));
+    public static CredentialFile Empty() => new(secret: null, new SortedDictionary<string, User>(StringComparer.Ordinal));
 
     /// <summary>Reads the file; one that does not exist has no users.</summary>
     /// <exception cref="CredentialFileException">It is readable by others, damaged, or not readable at all.</exception>
@@ -79,7 +82,7 @@ public sealed partial class CredentialFile
 
     /// <summary>Replaces the file atomically and durably.</summary>
     public void Save(string path) =>
-        DurableFile.Replace(path, JsonSerializer.SerializeToUtf8Bytes(new Content(CurrentVersion, _secret, [.. _users.Values]), Json.Default.Content));
+        DurableFile.Replace(path, JsonSerializer.SerializeToUtf8Bytes(new Content(CurrentVersion, Secret, [.. _users.Values]), Json.Default.Content));
 
     /// <summary>Adds a user, or gives an existing one a new password. Derives two keys: takes about a second.</summary>
     /// <exception cref="SaslException">The name or the password holds a character that SASLprep prohibits.</exception>
@@ -87,7 +90,7 @@ public sealed partial class CredentialFile
     {
         var prepared = SaslPrep.Prepare(name);
         ScramEntry[] scram = [Derive(password, ScramHash.Sha256), Derive(password, ScramHash.Sha512)];
-        return new CredentialFile(_secret, new SortedDictionary<string, User>(_users, StringComparer.Ordinal)
+        return new CredentialFile(Secret, new SortedDictionary<string, User>(_users, StringComparer.Ordinal)
         {
             [prepared] = new User(prepared, now, scram),
         });
@@ -97,7 +100,7 @@ public sealed partial class CredentialFile
     public CredentialFile? Without(string name)
     {
         var users = new SortedDictionary<string, User>(_users, StringComparer.Ordinal);
-        return SaslPrep.TryPrepare(name, out var prepared) && users.Remove(prepared) ? new CredentialFile(_secret, users) : null;
+        return SaslPrep.TryPrepare(name, out var prepared) && users.Remove(prepared) ? new CredentialFile(Secret, users) : null;
     }
 
     /// <summary>When the user was added or last got a password.</summary>
@@ -120,7 +123,7 @@ public sealed partial class CredentialFile
             }
         }
 
-        return ScramCredential.ForUnknownUser(name, hash, _secret, Iterations);
+        return ScramCredential.ForUnknownUser(name, hash, Secret, Iterations);
     }
 
     private static CredentialFile FromContent(Content content, string path)
