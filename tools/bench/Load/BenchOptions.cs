@@ -71,6 +71,9 @@ public sealed record BenchOptions
     /// <summary>Sends in one transaction; 0 is no transactions.</summary>
     public int Transaction { get; init; }
 
+    /// <summary>Transactions each sender has open at once, from declare to the answer to the discharge.</summary>
+    public int TransactionsOpen { get; init; } = 1;
+
     /// <summary>
     /// Messages that each sender puts into the queue before the receivers attach. The measured part begins with the receivers
     /// and ends when <see cref="Count"/> more are sent; what is left is received, checked and not measured.
@@ -139,6 +142,11 @@ public sealed record BenchOptions
         if (Mode == BenchMode.PingPong && (Senders > 1 || Receivers > 1 || Rate > 0 || Transaction > 0 || Topic))
         {
             return "pingpong has one sender and one receiver, and knows no --rate, --transaction or --topic";
+        }
+
+        if (TransactionsOpen < 1 || (TransactionsOpen > 1 && Transaction == 0))
+        {
+            return "--transactions-open is 1 or more, and says something only with --transaction";
         }
 
         if (Transaction > 0 && (Settled || Rate > 0))

@@ -45,6 +45,9 @@ public sealed record BenchResult
 
     public int? Transaction { get; init; }
 
+    /// <summary>Transactions each sender had open at once.</summary>
+    public int? TransactionsOpen { get; init; }
+
     /// <summary>Messages that waited in the queue when the measured part began.</summary>
     public long? Backlog { get; init; }
 

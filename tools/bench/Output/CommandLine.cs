@@ -38,6 +38,7 @@ internal sealed class CommandLine(CommandDefaults ordinary)
     private readonly Option<int> _window = Number("--window", "Unsettled messages a sender may have under way.", 1000);
     private readonly Option<double> _rate = Number("--rate", "Messages a second per sender, whatever the broker does; latency counts from when one was due.", 0d);
     private readonly Option<int> _transaction = Number("--transaction", "Sends per transaction.", 0);
+    private readonly Option<int> _transactionsOpen = Number("--transactions-open", "Transactions each sender has open at once; 1 waits for each commit before the next transaction.", 1);
     private readonly Option<long> _backlog = Number("--backlog", "Messages that each sender puts into the queue before the receivers attach; the rate is then half of what goes in and out until --count more are sent.", ordinary.Backlog);
     private readonly Option<int> _keys = Number("--keys", "Give messages application properties, region = 'r0000' and so on, with so many different keys in turn, and amount = 42.", 0);
     private readonly Option<string?> _selector = new("--selector")
@@ -86,7 +87,7 @@ internal sealed class CommandLine(CommandDefaults ordinary)
     private IEnumerable<Option> All() =>
     [
         _uri, _user, _password, _ca, _address, _receiveAddress, _count, _duration, _warmup, _size, _durable, _settled, _senders, _receivers,
-        _linksPerConnection, _connections, _credit, _window, _rate, _transaction, _backlog, _keys, _selector, _topic, _maxFrame, _timeout, _json, _label, _row, _run, _brokerPid, _quiet,
+        _linksPerConnection, _connections, _credit, _window, _rate, _transaction, _transactionsOpen, _backlog, _keys, _selector, _topic, _maxFrame, _timeout, _json, _label, _row, _run, _brokerPid, _quiet,
     ];
 
     /// <summary>What was asked for; null, and why, when it makes no sense.</summary>
@@ -133,6 +134,7 @@ internal sealed class CommandLine(CommandDefaults ordinary)
             Window = parsed.GetValue(_window),
             Rate = parsed.GetValue(_rate),
             Transaction = parsed.GetValue(_transaction),
+            TransactionsOpen = parsed.GetValue(_transactionsOpen),
             Backlog = parsed.GetValue(_backlog),
             Keys = parsed.GetValue(_keys),
             Selector = parsed.GetValue(_selector),

@@ -32,7 +32,7 @@ internal static class Summary
         text += o.Receives ? $", {o.Receivers} receivers (credit {o.Credit})" : "";
         text += o.Backlog > 0 ? string.Create(CultureInfo.InvariantCulture, $", behind {o.Backlog:#,0} waiting") : "";
         text += o.Selector is null ? "" : $", selector {o.Selector}";
-        text += o.Transaction > 0 ? $", {o.Transaction} sends a transaction" : "";
+        text += o.Transaction > 0 ? $", {o.Transaction} sends a transaction, {o.TransactionsOpen} open at once" : "";
         text += o.Duration is { } duration ? $", for {duration.TotalSeconds:0.#} s" : $", {o.Count} messages each";
         return o.Warmup > 0 ? $"{text} behind {o.Warmup} of warm-up" : text;
     }
@@ -75,6 +75,7 @@ internal static class Summary
             Senders = options.Sends ? options.Senders : 0,
             Receivers = options.Receives ? options.Receivers : 0,
             Transaction = options.Transaction > 0 ? options.Transaction : null,
+            TransactionsOpen = options.Transaction > 0 ? options.TransactionsOpen : null,
             Backlog = options.Backlog > 0 ? options.Backlog : null,
             MessagesOut = rig.Window?.Out,
             Sent = rig.Sent,

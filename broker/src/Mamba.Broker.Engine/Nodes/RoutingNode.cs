@@ -16,6 +16,9 @@ internal sealed class RouteList
 
     public int Count { get; private set; }
 
+    /// <summary>How many it has room for.</summary>
+    public int Capacity => _hosts.Length;
+
     public QueueHost this[int index] => _hosts[index];
 
     /// <summary>Adds a queue when it has room; otherwise takes back what was added from <paramref name="first"/> on.</summary>

@@ -2,6 +2,9 @@ using System.Runtime.CompilerServices;
 
 namespace Mamba.Broker.Engine;
 
+/// <summary>What the journal has to say about a message that a transaction removes.</summary>
+internal readonly record struct EnlistedRemoval(ulong MessageId, MessageLocation Location, bool Persistent);
+
 /// <summary>The commands of transactions on a queue: a message is enlisted, and later removed, settled or returned.</summary>
 internal static class QueueEnlisting
 {
@@ -19,7 +22,21 @@ internal static class QueueEnlisting
         return true;
     }
 
-    /// <summary>What a transaction needs to know of a message it holds, with a reference on the body.</summary>
+    /// <summary>What a transaction needs to know of a message it is about to remove; false when it does not hold it.</summary>
+    public static bool TryDescribeRemoval(this QueueCore core, long token, out EnlistedRemoval removal)
+    {
+        ref var entry = ref core.Index.Find(token);
+        if (Unsafe.IsNullRef(ref entry) || entry.State != EntryState.Enlisted)
+        {
+            removal = default;
+            return false;
+        }
+
+        removal = new EnlistedRemoval(entry.MessageId, entry.Location, entry.IsPersistent);
+        return true;
+    }
+
+    /// <summary>What a transaction needs to know of a message it holds and may move, with a reference on the body.</summary>
     public static bool TryDescribeEnlisted(this QueueCore core, long token, out MessageMove enlisted, out bool canMove)
     {
         ref var entry = ref core.Index.Find(token);

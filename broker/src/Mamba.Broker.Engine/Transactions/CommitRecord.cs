@@ -3,71 +3,68 @@ using Mamba.Broker.Journal;
 namespace Mamba.Broker.Engine;
 
 /// <summary>
-/// The one record of a transaction, and what happens once it is on disk: messages go to their queues, in order, then the
-/// settled ones leave theirs. A transaction without durable effects writes nothing, and only waits for its turn when messages
-/// before it are on their way through the journal.
+/// The work of a transaction and the one record that commits it. What happens once the record is on disk is in
+/// <c>CommitRecord.Apply.cs</c>. A transaction without durable effects writes nothing, and only waits for its turn when
+/// messages before it are on their way through the journal. Pooled; used by one thread at a time.
 /// </summary>
-internal sealed class CommitRecord : EngineCompletion
+internal sealed partial class CommitRecord : EngineCompletion
 {
-    private readonly UnitOfWork _unit;
-    private readonly ICommitObserver _observer;
-    private readonly EngineContext _context;
-    private readonly JournalBatch _batch;
-    private readonly int _start;
     private readonly List<PendingMove> _moves = [];
     private readonly List<int> _mentioned = [];
-    private readonly HashSet<int> _removed = [];
-    private PlannedPublish[] _plans = [];
+    private readonly List<EnlistedRemoval> _removals = [];
+    private EngineContext _context = null!;
+    private UnitOfWork? _unit;
+    private ICommitObserver? _observer;
+    private JournalBatch? _batch;
+    private uint[] _queueIds = new uint[4];
+    private int _start;
     private bool _sync;
     private bool _writes;
     private bool _turn;
 
-    public CommitRecord(UnitOfWork unit, ICommitObserver observer)
+    /// <summary>What the transaction holds.</summary>
+    public EnlistedWork Work { get; } = new();
+
+    private int Offset => _batch!.Size - _start;
+
+    public static CommitRecord Rent(UnitOfWork unit, EngineContext context)
     {
-        _unit = unit;
+        var record = CommitRecordPool.Take();
+        record._unit = unit;
+        record._context = context;
+        return record;
+    }
+
+    /// <summary>Begins the journal's record; <paramref name="observer"/> hears what became of it.</summary>
+    public void Begin(ICommitObserver observer)
+    {
         _observer = observer;
-        _context = unit.Context;
         _batch = _context.Journal.RentBatch();
         _batch.BeginRecord();
         _start = _batch.Size;
     }
 
-    private int Offset => _batch.Size - _start;
-
-    /// <summary>An accepted message: it leaves its queue.</summary>
-    public void AddRemove(int index, QueueHost host, in MessageMove message)
+    /// <summary>Writes the ends of the messages that leave their queues. Waits only for a dead-letter queue that has to be made.</summary>
+    public async ValueTask WriteSettlesAsync()
     {
-        _removed.Add(index);
-        Remove(host, message);
-    }
-
-    /// <summary>A rejected message: it moves, in this very record.</summary>
-    public void AddMove(int index, QueueHost host, QueueHost target, in MessageMove message, StoredMessage copy)
-    {
-        _removed.Add(index);
-        Remove(host, message);
-        var move = new PendingMove(index, target, copy, _context.TakeMessageIds(1), copy.Durable && target.Durable ? Offset : -1);
-        _moves.Add(move);
-        copy.ChargeTo(_context.Budget);
-        target.Reserve(1, copy.Length);
-        if (move.Offset >= 0)
+        for (var i = 0; i < Work.Settles.Length;)
         {
-            EnqueueOperation.Write(_batch, copy, move.MessageId, 0, transient: false, [target.Id]);
-            _sync = true;
-            _writes = true;
-        }
-    }
+            var outcome = Work.Settles[i].Settlement.Outcome;
+            if (outcome == OutcomeKind.Accepted)
+            {
+                var run = Work.RunOfSettles(i);
+                WriteRemovals(i, run);
+                i += run;
+                continue;
+            }
 
-    /// <summary>Drops what was prepared.</summary>
-    public void Abandon()
-    {
-        foreach (var move in _moves)
-        {
-            move.Target.Unreserve(1, move.Copy.Length);
-            move.Copy.Release();
-        }
+            if (outcome == OutcomeKind.Rejected)
+            {
+                await WriteMoveAsync(i);
+            }
 
-        _batch.Dispose();
+            i++;
+        }
     }
 
     /// <summary>Writes the publishes and hands the record to the journal; without durable effects applies everything now.</summary>
@@ -77,162 +74,173 @@ internal sealed class CommitRecord : EngineCompletion
         if (!_writes && !_turn)
         {
             Apply();
+            Conclude(CommitOutcome.Committed, null);
             return;
         }
 
         if (!_writes)
         {
-            ListOperation.AppendTurn(_batch);
+            ListOperation.AppendTurn(_batch!);
         }
 
-        _batch.EndRecord();
-        for (var i = 0; i < _unit.Targets.Count; i++)
+        _batch!.EndRecord();
+        for (var i = 0; i < Work.Targets.Count; i++)
         {
-            _unit.Targets[i].BeginFlight();
+            Work.Targets[i].BeginFlight();
         }
 
+        // From the append on the record belongs to its completion, which may run and recycle it at any moment.
         _context.Journal.Append(_batch, _sync, this);
+    }
+
+    /// <summary>Ends the transaction without effect, and the record with it.</summary>
+    public void RollBack()
+    {
+        GiveUp();
+        Recycle();
     }
 
     protected override void Written()
     {
         Apply();
         EndFlight();
+        Conclude(CommitOutcome.Committed, null);
     }
 
     protected override void Failed(JournalException cause)
     {
         _context.Journal.Report(cause);
         EndFlight();
-        Abandon();
-        _unit.Undo();
-        _observer.OnCommitted(_unit, CommitOutcome.RolledBack, cause.Message);
+        GiveUp();
+        Conclude(CommitOutcome.RolledBack, cause.Message);
     }
 
-    private void Remove(QueueHost host, in MessageMove message)
+    /// <summary>Accepted messages of one queue: they leave it.</summary>
+    private void WriteRemovals(int first, int count)
     {
-        if (!message.Persistent)
+        _removals.Clear();
+        var host = Work.Settles[first].Consumer.Host;
+        host.Run((record: this, first, count), static (core, run, _) =>
+        {
+            foreach (ref var settle in run.record.Work.Settles.Slice(run.first, run.count))
+            {
+                settle.Removed = core.TryDescribeRemoval(settle.Settlement.Token, out var removal);
+                if (settle.Removed && removal.Persistent)
+                {
+                    run.record._removals.Add(removal);
+                }
+            }
+
+            return 0;
+        });
+        WriteRemovals(host.Id);
+    }
+
+    private void WriteRemovals(uint queue)
+    {
+        if (_removals.Count == 0)
         {
             return;
         }
 
-        ListOperation.AppendRemove(_batch, message.MessageId, host.Id);
-        _mentioned.Add(message.Location.Address.Segment);
+        var items = ListOperation.Begin(_batch!, OperationKind.Remove, _removals.Count, ListOperation.RemoveItemSize);
+        for (var i = 0; i < _removals.Count; i++)
+        {
+            ListOperation.WriteRemove(items[(i * ListOperation.RemoveItemSize)..], _removals[i].MessageId, queue);
+            _mentioned.Add(_removals[i].Location.Address.Segment);
+        }
+
+        _batch!.Advance(ListOperation.HeaderSize + (_removals.Count * ListOperation.RemoveItemSize));
         _sync = true;
         _writes = true;
     }
 
+    /// <summary>A rejected message: it moves, in this very record.</summary>
+    private async ValueTask WriteMoveAsync(int index)
+    {
+        var settlement = Work.Settles[index].Settlement;
+        var host = Work.Settles[index].Consumer.Host;
+        var (known, message, canMove) = host.Run(settlement.Token, static (core, token, _) =>
+            (core.TryDescribeEnlisted(token, out var enlisted, out var movable), enlisted, movable));
+        try
+        {
+            if (known && canMove)
+            {
+                var move = message with { ErrorCondition = settlement.ErrorCondition, ErrorDescription = settlement.ErrorDescription };
+                var target = await _context.Router.ResolveAsync(host, DeadLetterReason.Rejected);
+                WriteMove(index, host, target!, move, _context.Router.Annotate(host, move));
+            }
+        }
+        finally
+        {
+            message.Message?.Release();
+        }
+    }
+
+    private void WriteMove(int index, QueueHost host, QueueHost target, in MessageMove message, StoredMessage copy)
+    {
+        Work.Settles[index].Removed = true;
+        if (message.Persistent)
+        {
+            ListOperation.AppendRemove(_batch!, message.MessageId, host.Id);
+            _mentioned.Add(message.Location.Address.Segment);
+            _sync = true;
+            _writes = true;
+        }
+
+        var isStored = copy.Durable && target.Durable;
+        var move = new PendingMove(target, copy, _context.TakeMessageIds(1), isStored ? Offset : EnlistedPublish.NoOperation);
+        _moves.Add(move);
+        copy.ChargeTo(_context.Budget);
+        target.Reserve(1, copy.Length);
+        if (isStored)
+        {
+            EnqueueOperation.Write(_batch!, copy, move.MessageId, 0, transient: false, [target.Id]);
+            _sync = true;
+            _writes = true;
+        }
+    }
+
     private void PlanPublishes()
     {
-        _plans = new PlannedPublish[_unit.Publishes.Count];
-        var firstId = _context.TakeMessageIds(_plans.Length);
-        var ids = new List<uint>();
-        for (var i = 0; i < _plans.Length; i++)
+        var publishes = Work.Publishes;
+        var firstId = _context.TakeMessageIds(publishes.Length);
+        for (var i = 0; i < publishes.Length; i++)
         {
-            var publish = _unit.Publishes[i];
-            var page = false;
-            ids.Clear();
-            for (var t = 0; t < publish.TargetCount; t++)
-            {
-                var host = _unit.Targets[publish.FirstTarget + t];
-                _turn |= host.HasInFlight;
-                page |= host.MustPage;
-                if (publish.Message.Durable && host.Durable)
-                {
-                    ids.Add(host.Id);
-                }
-            }
-
-            _plans[i] = new PlannedPublish(firstId + (ulong)i, ids.Count > 0 || (page && publish.TargetCount > 0) ? Offset : -1);
-            if (_plans[i].Offset >= 0)
-            {
-                EnqueueOperation.Write(_batch, publish.Message, _plans[i].MessageId, 0, transient: ids.Count == 0, [.. ids]);
-                _writes = true;
-                _sync |= ids.Count > 0;
-            }
+            publishes[i].MessageId = firstId + (ulong)i;
+            Plan(ref publishes[i]);
         }
     }
 
-    private void Apply()
+    /// <summary>Decides whether a publish needs the journal, and writes its operation when it does.</summary>
+    private void Plan(ref EnlistedPublish publish)
     {
-        var address = _writes ? _batch.AddressOf(0) : default;
-        for (var i = 0; i < _plans.Length; i++)
+        if (_queueIds.Length < publish.TargetCount)
         {
-            Deliver(_unit.Publishes[i], _plans[i], address);
+            _queueIds = new uint[publish.TargetCount];
         }
 
-        foreach (var move in _moves)
-        {
-            Put(move.Target, move.Copy, move.MessageId, LocationOf(address, move.Offset, move.Copy), persistent: move.Offset >= 0);
-        }
-
-        foreach (var mentioned in _mentioned)
-        {
-            _context.Ledger.DependOn(address.Segment, mentioned);
-        }
-
-        for (var i = 0; i < _unit.Settles.Count; i++)
-        {
-            Settle(i, _unit.Settles[i]);
-        }
-
-        _batch.Dispose();
-        _observer.OnCommitted(_unit, CommitOutcome.Committed, null);
-    }
-
-    private void Deliver(in EnlistedPublish publish, in PlannedPublish plan, RecordAddress address)
-    {
+        var durable = 0;
+        var page = false;
         for (var t = 0; t < publish.TargetCount; t++)
         {
-            var host = _unit.Targets[publish.FirstTarget + t];
-            publish.Message.AddReference();
-            Put(host, publish.Message, plan.MessageId, LocationOf(address, plan.Offset, publish.Message), publish.Message.Durable && host.Durable);
-        }
-
-        publish.Message.Release();
-    }
-
-    private void Put(QueueHost host, StoredMessage message, ulong messageId, MessageLocation location, bool persistent)
-    {
-        if (location.IsStored)
-        {
-            _context.Ledger.AddLive(location);
-        }
-
-        host.Enqueue([new NewEntry { Message = message, MessageId = messageId, Location = location, Persistent = persistent }]);
-    }
-
-    private void Settle(int index, EnlistedSettle settle)
-    {
-        var removed = _removed.Contains(index);
-        settle.Consumer.Host.Run((settle, removed, _context.Now), static (core, state, effects) =>
-        {
-            if (state.removed)
+            var host = Work.Targets[publish.FirstTarget + t];
+            _turn |= host.HasInFlight;
+            page |= host.MustPage;
+            if (publish.Message.Durable && host.Durable)
             {
-                core.RemoveEnlisted(state.settle.Settlement.Token, state.settle.Settlement.Outcome == OutcomeKind.Rejected, effects);
+                _queueIds[durable++] = host.Id;
             }
-            else
-            {
-                core.SettleEnlisted(state.settle.Settlement, state.settle.Consumer, state.Now, effects);
-                core.Wake(effects);
-            }
+        }
 
-            return 0;
-        }, journaled: removed);
-    }
-
-    private void EndFlight()
-    {
-        for (var i = 0; i < _unit.Targets.Count; i++)
+        publish.Offset = durable > 0 || page ? Offset : EnlistedPublish.NoOperation;
+        if (publish.Offset >= 0)
         {
-            _unit.Targets[i].EndFlight();
+            EnqueueOperation.Write(_batch!, publish.Message, publish.MessageId, 0, transient: durable == 0, _queueIds.AsSpan(0, durable));
+            _writes = true;
+            _sync |= durable > 0;
         }
     }
 
-    private static MessageLocation LocationOf(RecordAddress address, int offset, StoredMessage message) =>
-        offset < 0 ? default : new MessageLocation(address, offset, message.Length);
-
-    private readonly record struct PlannedPublish(ulong MessageId, int Offset);
-
-    private readonly record struct PendingMove(int Index, QueueHost Target, StoredMessage Copy, ulong MessageId, int Offset);
+    private readonly record struct PendingMove(QueueHost Target, StoredMessage Copy, ulong MessageId, int Offset);
 }

@@ -3,28 +3,28 @@ using Mamba.Broker.Journal;
 namespace Mamba.Broker.Engine;
 
 /// <content>
-/// How a transaction is carried out. While it is open, published messages are held here with their room reserved, and settled
-/// ones are held on their queues in state Enlisted. The commit writes one record with everything and applies it once that is on
-/// disk; nothing that can fail is left for then.
+/// How a transaction is carried out. While it is open, published messages are held in its record with their room reserved, and
+/// settled ones are held on their queues in state Enlisted. The commit writes one record with everything and applies it once
+/// that is on disk; nothing that can fail is left for then. The record is pooled; the unit of work is not, so that whoever still
+/// has one that has ended cannot reach another transaction through it.
 /// </content>
 public sealed partial class UnitOfWork
 {
     private readonly EngineContext _context;
-    private readonly List<EnlistedPublish> _publishes = [];
-    private readonly List<EnlistedSettle> _settles = [];
-    private readonly RouteList _targets = new();
+    private CommitRecord? _record;
     private int _operations;
     private long _bytes;
     private string? _rollbackReason;
-    private int _ended;
 
-    internal UnitOfWork(EngineContext context) => _context = context;
-
-    internal EngineContext Context => _context;
+    internal UnitOfWork(EngineContext context)
+    {
+        _context = context;
+        _record = CommitRecord.Rent(this, context);
+    }
 
     private PublishOutcome AddPublishCore(IMessageNode node, StoredMessage message)
     {
-        ThrowIfEnded();
+        var work = Open().Work;
         var options = _context.Options;
         if (_operations >= options.MaxTransactionOperations || _bytes + message.Length > options.MaxTransactionBytes)
         {
@@ -32,8 +32,8 @@ public sealed partial class UnitOfWork
             return PublishOutcome.LimitExceeded;
         }
 
-        var first = _targets.Count;
-        var outcome = node is IRoutingNode routing ? routing.Route(message, _targets) : PublishOutcome.NotFound;
+        var first = work.Targets.Count;
+        var outcome = node is IRoutingNode routing ? routing.Route(message, work.Targets) : PublishOutcome.NotFound;
         if (outcome != PublishOutcome.Accepted)
         {
             message.Release();
@@ -41,7 +41,7 @@ public sealed partial class UnitOfWork
         }
 
         message.ChargeTo(_context.Budget);
-        _publishes.Add(new EnlistedPublish { Node = node, Message = message, FirstTarget = first, TargetCount = _targets.Count - first });
+        work.Add(new EnlistedPublish { Node = node, Message = message, FirstTarget = first, TargetCount = work.Targets.Count - first });
         _operations++;
         _bytes += message.Length;
         return PublishOutcome.Accepted;
@@ -49,7 +49,7 @@ public sealed partial class UnitOfWork
 
     private bool AddSettleCore(ISubscription subscription, in Settlement settlement, bool settledByPeer)
     {
-        ThrowIfEnded();
+        var work = Open().Work;
         if (subscription is not QueueConsumer consumer || _operations >= _context.Options.MaxTransactionOperations)
         {
             return false;
@@ -58,7 +58,7 @@ public sealed partial class UnitOfWork
         var enlisted = consumer.Host.Run((consumer, settlement.Token), static (core, state, effects) => core.Enlist(state.consumer, state.Token));
         if (enlisted)
         {
-            _settles.Add(new EnlistedSettle { Consumer = consumer, Settlement = settlement, SettledByPeer = settledByPeer });
+            work.Add(new EnlistedSettle { Consumer = consumer, Settlement = settlement, SettledByPeer = settledByPeer });
             _operations++;
         }
 
@@ -67,12 +67,18 @@ public sealed partial class UnitOfWork
 
     private void CommitCore(ICommitObserver observer)
     {
-        if (Interlocked.Exchange(ref _ended, 1) == 1)
+        if (Interlocked.Exchange(ref _record, null) is not { } record)
         {
-            throw new InvalidOperationException("The transaction has ended.");
+            if (_rollbackReason is null)
+            {
+                throw Ended();
+            }
+
+            observer.OnCommitted(this, CommitOutcome.RolledBack, _rollbackReason);
+            return;
         }
 
-        foreach (var publish in _publishes)
+        foreach (ref readonly var publish in record.Work.Publishes)
         {
             if (publish.Node.IsDeleted)
             {
@@ -82,30 +88,32 @@ public sealed partial class UnitOfWork
 
         if (_rollbackReason is { } reason)
         {
-            Undo();
+            record.RollBack();
             observer.OnCommitted(this, CommitOutcome.RolledBack, reason);
             return;
         }
 
-        _ = CommitAsync(observer);
+        if (record.Work.Settles.IsEmpty)
+        {
+            record.Begin(observer);
+            record.Append();
+            return;
+        }
+
+        _ = CommitAsync(record, observer);
     }
 
     /// <summary>Runs to the end without waiting unless a dead-letter queue has to be made first.</summary>
-    private async Task CommitAsync(ICommitObserver observer)
+    private async Task CommitAsync(CommitRecord record, ICommitObserver observer)
     {
-        CommitRecord? record = null;
         try
         {
-            record = new CommitRecord(this, observer);
-            for (var i = 0; i < _settles.Count; i++)
-            {
-                await PrepareAsync(record, i);
-            }
+            record.Begin(observer);
+            await record.WriteSettlesAsync();
         }
         catch (Exception cause) when (cause is EngineException or JournalException or ObjectDisposedException)
         {
-            record?.Abandon();
-            Undo();
+            record.RollBack();
             observer.OnCommitted(this, CommitOutcome.RolledBack, cause.Message);
             return;
         }
@@ -113,115 +121,9 @@ public sealed partial class UnitOfWork
         record.Append();
     }
 
-    private async ValueTask PrepareAsync(CommitRecord record, int index)
-    {
-        var settle = _settles[index];
-        var host = settle.Consumer.Host;
-        var (known, message, canMove) = host.Run(settle.Settlement.Token, static (core, token, _) =>
-            (core.TryDescribeEnlisted(token, out var enlisted, out var movable), enlisted, movable));
-        if (!known)
-        {
-            return;
-        }
+    private void RollbackCore() => Interlocked.Exchange(ref _record, null)?.RollBack();
 
-        try
-        {
-            if (settle.Settlement.Outcome == OutcomeKind.Accepted)
-            {
-                record.AddRemove(index, host, message);
-            }
-            else if (settle.Settlement.Outcome == OutcomeKind.Rejected && canMove)
-            {
-                var move = message with
-                {
-                    ErrorCondition = settle.Settlement.ErrorCondition,
-                    ErrorDescription = settle.Settlement.ErrorDescription,
-                };
-                var target = await _context.Router.ResolveAsync(host, DeadLetterReason.Rejected);
-                record.AddMove(index, host, target!, move, _context.Router.Annotate(host, move));
-            }
-        }
-        finally
-        {
-            message.Message?.Release();
-        }
-    }
+    private CommitRecord Open() => Volatile.Read(ref _record) ?? throw Ended();
 
-    private void RollbackCore()
-    {
-        if (Interlocked.Exchange(ref _ended, 1) == 0)
-        {
-            Undo();
-        }
-    }
-
-    internal IReadOnlyList<EnlistedPublish> Publishes => _publishes;
-
-    internal IReadOnlyList<EnlistedSettle> Settles => _settles;
-
-    internal RouteList Targets => _targets;
-
-    /// <summary>Gives back what is held: room, messages, and the queues' messages.</summary>
-    internal void Undo()
-    {
-        foreach (var publish in _publishes)
-        {
-            for (var t = 0; t < publish.TargetCount; t++)
-            {
-                _targets[publish.FirstTarget + t].Unreserve(1, publish.Message.Length);
-            }
-
-            publish.Message.Release();
-        }
-
-        // Last enlisted first, so that the requeued messages never meet a consumer in the wrong order for long.
-        for (var i = _settles.Count - 1; i >= 0; i--)
-        {
-            GiveBack(_settles[i]);
-        }
-
-        _publishes.Clear();
-        _settles.Clear();
-    }
-
-    private void GiveBack(EnlistedSettle settle)
-    {
-        settle.Consumer.Host.Run((settle, _context.Now), static (core, state, effects) =>
-        {
-            var (held, now) = state;
-            if (held.SettledByPeer || !core.ReturnEnlisted(held.Settlement.Token, held.Consumer))
-            {
-                var outcome = held.SettledByPeer
-                    ? new Settlement(held.Settlement.Token, OutcomeKind.Modified, DeliveryFailed: true)
-                    : new Settlement(held.Settlement.Token, OutcomeKind.Released);
-                core.SettleEnlisted(outcome, held.Consumer, now, effects);
-                core.Wake(effects);
-            }
-
-            return 0;
-        });
-    }
-
-    private void ThrowIfEnded()
-    {
-        if (Volatile.Read(ref _ended) == 1)
-        {
-            throw new InvalidOperationException("The transaction has ended.");
-        }
-    }
-}
-
-internal struct EnlistedPublish
-{
-    public IMessageNode Node;
-    public StoredMessage Message;
-    public int FirstTarget;
-    public int TargetCount;
-}
-
-internal struct EnlistedSettle
-{
-    public QueueConsumer Consumer;
-    public Settlement Settlement;
-    public bool SettledByPeer;
+    private static InvalidOperationException Ended() => new("The transaction has ended.");
 }

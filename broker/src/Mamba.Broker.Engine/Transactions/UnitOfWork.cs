@@ -32,6 +32,9 @@ public sealed partial class UnitOfWork
     /// <summary>True when <see cref="Commit"/> can only roll back; see <see cref="MarkRollbackOnly"/>.</summary>
     public bool IsRollbackOnly => _rollbackReason is not null;
 
+    /// <summary>True once <see cref="Commit"/> or <see cref="Rollback"/> was called: nothing can be enlisted any more.</summary>
+    public bool HasEnded => Volatile.Read(ref _record) is null;
+
     /// <summary>
     /// Enlists a publish and takes over one reference on <paramref name="message"/>. Checks node, limits and room at once, and
     /// reserves the room. An outcome other than Accepted means that the message is not part of the transaction; when the
@@ -64,8 +67,9 @@ public sealed partial class UnitOfWork
 
     /// <summary>
     /// Ends the transaction: commits, or rolls back when it is rollback-only, a node was deleted, or the journal fails before the
-    /// commit record is on disk. The observer hears which.
+    /// commit record is on disk. The observer hears which. Any number of commits may be under way at once.
     /// </summary>
+    /// <exception cref="InvalidOperationException">It was committed before, or rolled back without having been marked.</exception>
     public void Commit(ICommitObserver observer)
     {
         ArgumentNullException.ThrowIfNull(observer);

@@ -109,6 +109,15 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
     }
 
     /// <summary>Thread-safe.</summary>
+    public void PostCommitted(OpenTransaction transaction, CommitOutcome outcome, string? reason)
+    {
+        if (_mailbox.PostCommitted(transaction, outcome, reason))
+        {
+            Signal();
+        }
+    }
+
+    /// <summary>Thread-safe.</summary>
     public void PostReady(OutboundLink link)
     {
         if (_mailbox.PostReady(link))
@@ -190,7 +199,8 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
         }
     }
 
-    private void PublishCollected()
+    /// <summary>Hands what this turn has collected so far to the engine. The turn's own.</summary>
+    public void PublishCollected()
     {
         if (_batch is { Count: > 0 } batch)
         {
@@ -219,6 +229,11 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
             foreach (var letter in letters.Settled)
             {
                 letter.Link.OnSettled(letter.Result);
+            }
+
+            foreach (var letter in letters.Committed)
+            {
+                letter.Transaction.DischargedOn!.OnCommitted(letter.Transaction, letter.Outcome, letter.Reason);
             }
 
             _ready.AddRange(letters.Ready);

@@ -4,8 +4,8 @@ using Mamba.Broker.Server.Links;
 namespace Mamba.Broker.Server.Connections;
 
 /// <summary>
-/// What other threads have for a connection, kept until its next turn: results of publishing and settling, links with messages
-/// waiting, and rare actions. Posting holds a lock for the length of a list append; taking swaps the lists. Thread-safe for
+/// What other threads have for a connection, kept until its next turn: results of publishing, settling and committing, links
+/// with messages waiting, and rare actions. Posting holds a lock for the length of a list append; taking swaps the lists. Thread-safe for
 /// posting; taking is the turn's.
 /// </summary>
 internal sealed class Mailbox
@@ -39,6 +39,16 @@ internal sealed class Mailbox
                 _arriving.Settled.Add(new SettledLetter(link, result));
             }
 
+            return wasEmpty;
+        }
+    }
+
+    public bool PostCommitted(OpenTransaction transaction, CommitOutcome outcome, string? reason)
+    {
+        lock (_gate)
+        {
+            var wasEmpty = _arriving.IsEmpty;
+            _arriving.Committed.Add(new CommittedLetter(transaction, outcome, reason));
             return wasEmpty;
         }
     }
@@ -83,22 +93,27 @@ internal sealed class Mailbox
 
     internal readonly record struct SettledLetter(OutboundLink Link, SettleResult Result);
 
+    internal readonly record struct CommittedLetter(OpenTransaction Transaction, CommitOutcome Outcome, string? Reason);
+
     internal sealed class Letters
     {
         public List<PublishedLetter> Published { get; } = [];
 
         public List<SettledLetter> Settled { get; } = [];
 
+        public List<CommittedLetter> Committed { get; } = [];
+
         public List<OutboundLink> Ready { get; } = [];
 
         public List<Action> Actions { get; } = [];
 
-        public bool IsEmpty => Published.Count == 0 && Settled.Count == 0 && Ready.Count == 0 && Actions.Count == 0;
+        public bool IsEmpty => Published.Count == 0 && Settled.Count == 0 && Committed.Count == 0 && Ready.Count == 0 && Actions.Count == 0;
 
         public void Clear()
         {
             Published.Clear();
             Settled.Clear();
+            Committed.Clear();
             Ready.Clear();
             Actions.Clear();
         }

@@ -9,8 +9,10 @@ using Mamba.Broker.Server.Connections;
 namespace Mamba.Broker.Server.Links;
 
 /// <summary>
-/// The link to the transaction coordinator (AMQP 1.0 §4): declares and discharges, in the order they come. Its answers are
-/// settled, because a client waits for nothing else.
+/// The link to the transaction coordinator (AMQP 1.0 §4): declares and discharges, done in the order they come. Any number of
+/// commits are on their way through the journal at once, and each is answered when it is on disk; a declare is answered after
+/// the discharges that came before it, because clients write both together and expect the answers in that order. Answers are
+/// settled: a client waits for nothing else.
 /// </summary>
 /// <param name="connection">Its connection.</param>
 /// <param name="endpoint">Its end of the link.</param>
@@ -18,16 +20,17 @@ namespace Mamba.Broker.Server.Links;
 internal sealed class CoordinatorLink(AmqpConnection connection, ReceiverEndpoint endpoint, bool canReject)
     : LinkHandler(connection, endpoint)
 {
+    /// <summary>Commands that may be under way or unanswered.</summary>
     private const uint Window = 100;
 
-    /// <summary>Commands not answered yet, in order: a declare behind a commit that waits for the disk is answered after it.</summary>
+    /// <summary>Discharges that are not answered yet, and the declares that came behind them.</summary>
     private readonly Queue<Command> _unanswered = new();
+    private uint _answered;
 
     public void Open() => endpoint.AddCredit(Window);
 
     public void OnDelivery(in IncomingDelivery delivery, ReadOnlySpan<byte> payload)
     {
-        endpoint.AddCredit(1);
         if (delivery.IsSettled)
         {
             Detach(new AmqpError(
@@ -35,23 +38,54 @@ internal sealed class CoordinatorLink(AmqpConnection connection, ReceiverEndpoin
             return;
         }
 
-        var command = new Command(delivery.DeliveryId);
-        _unanswered.Enqueue(command);
         try
         {
-            Execute(command, payload);
+            Execute(delivery.DeliveryId, payload);
         }
         catch (AmqpException e)
         {
-            Answer(command, Rejection(e.Error));
+            Answer(delivery.DeliveryId, Rejection(e.Error));
         }
     }
+
+    /// <summary>Carries out a discharge that came on this link, once every message of its transaction is enlisted.</summary>
+    public void End(OpenTransaction transaction)
+    {
+        if (transaction.Fails)
+        {
+            transaction.Work.Rollback();
+            Conclude(transaction, Accepted.Instance);
+            return;
+        }
+
+        // What the peer sent before the discharge, outside of the transaction, comes before it.
+        Connection.PublishCollected();
+        transaction.Work.Commit(transaction);
+    }
+
+    /// <summary>How the commit of a transaction ended that was discharged on this link.</summary>
+    public void OnCommitted(OpenTransaction transaction, CommitOutcome outcome, string? reason)
+    {
+        if (outcome == CommitOutcome.Committed)
+        {
+            transaction.SettleDeliveries();
+            Conclude(transaction, Accepted.Instance);
+        }
+        else
+        {
+            Conclude(transaction, Rejection(TransactionErrors.RolledBack(reason)));
+        }
+    }
+
+    /// <summary>Any thread.</summary>
+    public void PostCommitted(OpenTransaction transaction, CommitOutcome outcome, string? reason) =>
+        Connection.PostCommitted(transaction, outcome, reason);
 
     protected override void Release(bool clean, bool closed) => Connection.Transactions.RollBack(this);
 
     private static Rejected Rejection(AmqpError error) => new() { Error = error };
 
-    private void Execute(Command command, ReadOnlySpan<byte> payload)
+    private void Execute(uint deliveryId, ReadOnlySpan<byte> payload)
     {
         var body = MessageScanner.Scan(payload).Body;
         var reader = new AmqpReader(body.IsPresent ? body.ValueIn(payload) : default);
@@ -59,100 +93,103 @@ internal sealed class CoordinatorLink(AmqpConnection connection, ReceiverEndpoin
         switch (code)
         {
             case DescriptorCode.Declare when Amqp.Transactions.Declare.ReadFields(ref reader).GlobalId is not null:
-                Answer(command, Rejection(Refusal.NotImplemented("A transaction with a global id")));
+                Answer(deliveryId, Rejection(Refusal.NotImplemented("A transaction with a global id")));
                 break;
             case DescriptorCode.Declare:
-                Declare(command);
+                Declare(deliveryId);
                 break;
             case DescriptorCode.Discharge:
-                Discharge(command, Amqp.Transactions.Discharge.ReadFields(ref reader));
+                Discharge(deliveryId, Amqp.Transactions.Discharge.ReadFields(ref reader));
                 break;
             default:
-                Answer(command, Rejection(new AmqpError(
+                Answer(deliveryId, Rejection(new AmqpError(
                     ErrorCondition.NotImplemented, "A coordinator understands declare and discharge as an amqp-value and nothing else.")));
                 break;
         }
     }
 
-    private void Declare(Command command)
+    private void Declare(uint deliveryId)
     {
+        Outcome answer;
         if (Connection.Transactions.Declare(this, endpoint.Session) is { } transaction)
         {
             Connection.WantTickAt(transaction.Deadline);
-            Answer(command, new Declared { TxnId = transaction.Id });
+            answer = new Declared { TxnId = transaction.Id };
         }
         else
         {
-            Answer(command, Rejection(new AmqpError(
+            answer = Rejection(new AmqpError(
                 ErrorCondition.ResourceLimitExceeded,
-                $"The session has {Server.Options.MaxTransactionsPerSession} open transactions, which is the limit; discharge one first.")));
+                $"The session has {Server.Options.MaxTransactionsPerSession} open transactions, which is the limit; discharge one first."));
+        }
+
+        if (_unanswered.Count > 0)
+        {
+            _unanswered.Enqueue(new Command(deliveryId, Discharged: null, answer));
+        }
+        else
+        {
+            Answer(deliveryId, answer);
         }
     }
 
-    private void Discharge(Command command, Discharge discharge)
+    private void Discharge(uint deliveryId, Discharge discharge)
     {
-        if (Connection.Transactions.Find(discharge.TxnId) is { } open && open.TryDefer(() => Discharge(command, discharge)))
+        if (Connection.Transactions.Discharge(discharge, this, deliveryId) is not { } transaction)
+        {
+            Answer(deliveryId, Rejection(TransactionErrors.UnknownId()));
+            return;
+        }
+
+        _unanswered.Enqueue(new Command(deliveryId, transaction, Answer: null));
+        if (!transaction.IsHeld)
+        {
+            End(transaction);
+        }
+    }
+
+    private void Conclude(OpenTransaction transaction, Outcome outcome)
+    {
+        transaction.IsAnswered = true;
+        Answer(transaction.DischargeId, outcome);
+        AnswerDeclares();
+    }
+
+    private void Answer(uint deliveryId, Outcome outcome)
+    {
+        if (IsGone)
         {
             return;
         }
 
-        if (Connection.Transactions.Take(discharge.TxnId) is not { } transaction)
+        if (outcome is Rejected { Error: { } error } && !canReject)
         {
-            Answer(command, Rejection(TransactionErrors.UnknownId()));
+            // A controller that cannot take rejected is told by the end of the link (AMQP 1.0 §4.3).
+            Detach(error);
+            return;
         }
-        else if (discharge.Fail == true)
+
+        endpoint.Disposition(deliveryId, deliveryId, outcome, settled: true);
+        if (++_answered >= Window / 2)
         {
-            transaction.Work.Rollback();
-            Answer(command, Accepted.Instance);
-        }
-        else
-        {
-            transaction.Work.Commit(new PendingCommit(this, command, transaction));
+            endpoint.AddCredit(_answered);
+            _answered = 0;
         }
     }
 
-    private void Answer(Command command, Outcome outcome)
+    /// <summary>Answers the declares in front of which no discharge waits any more.</summary>
+    private void AnswerDeclares()
     {
-        command.Outcome = outcome;
-        while (!IsGone && _unanswered.TryPeek(out var next) && next.Outcome is not null)
+        while (!IsGone && _unanswered.TryPeek(out var next) && next.Discharged is null or { IsAnswered: true })
         {
             _unanswered.Dequeue();
-            if (next.Outcome is Rejected { Error: { } error } && !canReject)
+            if (next.Answer is not null)
             {
-                // A controller that cannot take rejected is told by the end of the link (AMQP 1.0 §4.3).
-                Detach(error);
-                return;
+                Answer(next.DeliveryId, next.Answer);
             }
-
-            endpoint.Disposition(next.DeliveryId, next.DeliveryId, next.Outcome, settled: true);
         }
     }
 
-    private void OnCommitted(Command command, OpenTransaction transaction, CommitOutcome outcome, string? reason)
-    {
-        if (outcome == CommitOutcome.Committed)
-        {
-            transaction.SettleDeliveries();
-            Answer(command, Accepted.Instance);
-        }
-        else
-        {
-            Answer(command, Rejection(TransactionErrors.RolledBack(reason)));
-        }
-    }
-
-    /// <summary>One declare or discharge and, once there is one, its answer.</summary>
-    private sealed class Command(uint deliveryId)
-    {
-        public uint DeliveryId { get; } = deliveryId;
-
-        public Outcome? Outcome { get; set; }
-    }
-
-    private sealed class PendingCommit(CoordinatorLink link, Command command, OpenTransaction transaction) : ICommitObserver
-    {
-        /// <summary>Any thread.</summary>
-        public void OnCommitted(UnitOfWork unitOfWork, CommitOutcome outcome, string? reason) =>
-            link.Connection.Post(() => link.OnCommitted(command, transaction, outcome, reason));
-    }
+    /// <summary>A discharge under way, or a declare and its answer.</summary>
+    private readonly record struct Command(uint DeliveryId, OpenTransaction? Discharged, Outcome? Answer);
 }

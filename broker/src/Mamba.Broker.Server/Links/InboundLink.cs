@@ -158,8 +158,7 @@ internal sealed class InboundLink : LinkHandler, IPublishObserver, IProducer
             return;
         }
 
-        var outcome = transaction.Work.AddPublish(node, incoming.Message);
-        var error = Refusal.From(outcome, node.Address);
+        var error = AddTo(transaction, incoming.Message, node);
         if (incoming.Settled)
         {
             if (error is not null)
@@ -174,10 +173,21 @@ internal sealed class InboundLink : LinkHandler, IPublishObserver, IProducer
         else
         {
             // Answered now, not at commit: clients wait for it before they commit.
-            Answer(incoming.DeliveryId, new TransactionalState { TxnId = state.TxnId, Outcome = Accepted.Instance });
+            Answer(incoming.DeliveryId, transaction.Accepted);
         }
 
         GiveCreditBack();
+    }
+
+    private static AmqpError? AddTo(OpenTransaction transaction, StoredMessage message, IMessageNode node)
+    {
+        if (transaction.Work.HasEnded)
+        {
+            message.Release();
+            return TransactionErrors.TooOld();
+        }
+
+        return Refusal.From(transaction.Work.AddPublish(node, message), node.Address);
     }
 
     private void Refuse(uint deliveryId, bool settled, DeliveryState? state, in DeliveryTag tag, AmqpError error)

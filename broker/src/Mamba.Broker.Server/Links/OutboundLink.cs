@@ -275,9 +275,15 @@ internal sealed class OutboundLink : LinkHandler, ISubscriber
         }
 
         var outcome = state.Outcome ?? _defaultOutcome ?? Released.Instance;
-        if (!transaction.Work.AddSettle(_subscription, SettlementQueue.ToSettlement(token, outcome), settled))
+        if (transaction.Work.HasEnded || !transaction.Work.AddSettle(_subscription, SettlementQueue.ToSettlement(token, outcome), settled))
         {
             transaction.Work.MarkRollbackOnly("an acknowledged delivery is not held by its link any more, or the transaction is too large");
+            if (settled)
+            {
+                // The transaction cannot commit; a settled delivery comes back then as one that failed.
+                _settlements.Add(deliveryId, token, new Modified { DeliveryFailed = true }, settled: true);
+            }
+
             return;
         }
 

@@ -1,6 +1,8 @@
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using Mamba.Amqp.Endpoints;
 using Mamba.Amqp.Messaging;
+using Mamba.Amqp.Transactions;
 using Mamba.Amqp.Transport;
 using Mamba.Broker.Engine;
 using Mamba.Broker.Server.Connections;
@@ -14,6 +16,7 @@ namespace Mamba.Broker.Server.Links;
 internal sealed class TransactionTable(ServerContext server)
 {
     private readonly Dictionary<ulong, OpenTransaction> _open = [];
+    private readonly Dictionary<SessionEndpoint, int> _ofSession = [];
     private ulong _lastId;
 
     public OpenTransaction? Find(ReadOnlySpan<byte> id) =>
@@ -22,21 +25,15 @@ internal sealed class TransactionTable(ServerContext server)
     /// <summary>Opens a transaction, or returns null when the session has as many as it may.</summary>
     public OpenTransaction? Declare(CoordinatorLink coordinator, SessionEndpoint session)
     {
-        var ofSession = 0;
-        foreach (var other in _open.Values)
-        {
-            ofSession += ReferenceEquals(other.Session, session) ? 1 : 0;
-        }
-
+        ref var ofSession = ref CollectionsMarshal.GetValueRefOrAddDefault(_ofSession, session, out _);
         if (ofSession >= server.Options.MaxTransactionsPerSession)
         {
             return null;
         }
 
-        var id = new byte[sizeof(ulong)];
-        BinaryPrimitives.WriteUInt64BigEndian(id, ++_lastId);
+        ofSession++;
         var deadline = server.NowMilliseconds + (long)server.Options.TransactionTimeout.TotalMilliseconds;
-        var transaction = new OpenTransaction(id, server.Engine.BeginTransaction(), coordinator, session, deadline);
+        var transaction = new OpenTransaction(++_lastId, this, server.Engine.BeginTransaction(), coordinator, session, deadline);
         _open.Add(_lastId, transaction);
         return transaction;
     }
@@ -49,23 +46,48 @@ internal sealed class TransactionTable(ServerContext server)
             var next = long.MaxValue;
             foreach (var transaction in _open.Values)
             {
-                next = transaction.Work.IsRollbackOnly ? next : Math.Min(next, transaction.Deadline);
+                next = transaction.Work.HasEnded ? next : Math.Min(next, transaction.Deadline);
             }
 
             return next;
         }
     }
 
-    /// <summary>Takes a transaction out for its discharge: from now on its id is unknown.</summary>
-    public OpenTransaction? Take(ReadOnlySpan<byte> id)
+    /// <summary>
+    /// Notes a discharge; null when there is no such transaction, or it was discharged before. Its id is unknown from now on,
+    /// or, when it is held, from when its last message is enlisted.
+    /// </summary>
+    public OpenTransaction? Discharge(Discharge discharge, CoordinatorLink on, uint deliveryId)
     {
-        var found = Find(id);
-        if (found is not null)
+        if (Find(discharge.TxnId) is not { DischargedOn: null } found)
         {
-            _open.Remove(BinaryPrimitives.ReadUInt64BigEndian(id));
+            return null;
+        }
+
+        found.DischargedOn = on;
+        found.DischargeId = deliveryId;
+        found.Fails = discharge.Fail == true;
+        if (!found.IsHeld)
+        {
+            Remove(found);
         }
 
         return found;
+    }
+
+    /// <summary>Forgets a transaction: from now on its id is unknown.</summary>
+    public void Remove(OpenTransaction transaction)
+    {
+        if (!_open.Remove(transaction.Number))
+        {
+            return;
+        }
+
+        ref var ofSession = ref CollectionsMarshal.GetValueRefOrAddDefault(_ofSession, transaction.Session, out _);
+        if (--ofSession <= 0)
+        {
+            _ofSession.Remove(transaction.Session);
+        }
     }
 
     /// <summary>Rolls back what is too old; its discharge is then answered amqp:transaction:rollback.</summary>
@@ -73,7 +95,7 @@ internal sealed class TransactionTable(ServerContext server)
     {
         foreach (var transaction in _open.Values)
         {
-            if (now >= transaction.Deadline && !transaction.Work.IsRollbackOnly)
+            if (now >= transaction.Deadline && !transaction.Work.HasEnded)
             {
                 transaction.Work.MarkRollbackOnly(
                     $"it was open for more than {server.Options.TransactionTimeout.TotalSeconds:0} seconds; commit sooner, or raise the limit");
@@ -82,14 +104,16 @@ internal sealed class TransactionTable(ServerContext server)
         }
     }
 
+    /// <summary>The coordinator link is gone, and with it what was declared there.</summary>
     public void RollBack(CoordinatorLink coordinator)
     {
-        foreach (var (id, transaction) in _open)
+        foreach (var transaction in _open.Values)
         {
             if (ReferenceEquals(transaction.Coordinator, coordinator))
             {
-                _open.Remove(id);
+                Remove(transaction);
                 transaction.Work.Rollback();
+                transaction.DischargedOn?.OnCommitted(transaction, CommitOutcome.RolledBack, "its coordinator link was detached");
             }
         }
     }
@@ -102,27 +126,61 @@ internal sealed class TransactionTable(ServerContext server)
         }
 
         _open.Clear();
+        _ofSession.Clear();
     }
 }
 
-/// <summary>A transaction between declare and discharge.</summary>
-internal sealed class OpenTransaction(
-    byte[] id, UnitOfWork work, CoordinatorLink coordinator, SessionEndpoint session, long deadline)
+/// <summary>A transaction from declare to the answer to its discharge.</summary>
+internal sealed class OpenTransaction : ICommitObserver
 {
+    private readonly TransactionTable _table;
     private List<(SenderEndpoint Link, uint DeliveryId, Outcome Outcome)>? _toSettle;
+    private TransactionalState? _accepted;
     private int _held;
-    private Action? _discharge;
 
-    public byte[] Id { get; } = id;
+    public OpenTransaction(
+        ulong number, TransactionTable table, UnitOfWork work, CoordinatorLink coordinator, SessionEndpoint session, long deadline)
+    {
+        _table = table;
+        Number = number;
+        Id = new byte[sizeof(ulong)];
+        BinaryPrimitives.WriteUInt64BigEndian(Id, number);
+        Work = work;
+        Coordinator = coordinator;
+        Session = session;
+        Deadline = deadline;
+    }
 
-    public UnitOfWork Work { get; } = work;
+    public ulong Number { get; }
 
-    public CoordinatorLink Coordinator { get; } = coordinator;
+    /// <summary>The number as the peer sees it: 8 bytes, big-endian.</summary>
+    public byte[] Id { get; }
 
-    public SessionEndpoint Session { get; } = session;
+    public UnitOfWork Work { get; }
+
+    public CoordinatorLink Coordinator { get; }
+
+    public SessionEndpoint Session { get; }
 
     /// <summary>In the server's monotonic milliseconds.</summary>
-    public long Deadline { get; } = deadline;
+    public long Deadline { get; }
+
+    /// <summary>The answer to each message that was enlisted; one instance, so that a run of them is one disposition.</summary>
+    public TransactionalState Accepted => _accepted ??= new TransactionalState { TxnId = Id, Outcome = Amqp.Messaging.Accepted.Instance };
+
+    /// <summary>Where its discharge came in, which may be another coordinator link of the connection.</summary>
+    public CoordinatorLink? DischargedOn { get; set; }
+
+    /// <summary>The delivery-id of its discharge.</summary>
+    public uint DischargeId { get; set; }
+
+    /// <summary>Whether its discharge asks for a rollback.</summary>
+    public bool Fails { get; set; }
+
+    public bool IsAnswered { get; set; }
+
+    /// <summary>Whether messages of it cannot be enlisted yet; a discharge waits for them.</summary>
+    public bool IsHeld => _held > 0;
 
     /// <summary>A message of it came that cannot be enlisted yet, because its address is still being made.</summary>
     public void Hold() => _held++;
@@ -130,23 +188,11 @@ internal sealed class OpenTransaction(
     /// <summary>That message is enlisted or refused; a discharge that waited for the last of them goes on.</summary>
     public void LetGo()
     {
-        if (--_held == 0 && _discharge is { } discharge)
+        if (--_held == 0 && DischargedOn is { } link)
         {
-            _discharge = null;
-            discharge();
+            _table.Remove(this);
+            link.End(this);
         }
-    }
-
-    /// <summary>Keeps a discharge until every message that came before it is enlisted; false when none is outstanding.</summary>
-    public bool TryDefer(Action discharge)
-    {
-        if (_held == 0)
-        {
-            return false;
-        }
-
-        _discharge ??= discharge;
-        return true;
     }
 
     /// <summary>A consumer left its delivery unsettled: we settle it when the transaction has committed.</summary>
@@ -155,11 +201,20 @@ internal sealed class OpenTransaction(
 
     public void SettleDeliveries()
     {
-        foreach (var (link, deliveryId, outcome) in _toSettle ?? [])
+        if (_toSettle is null)
+        {
+            return;
+        }
+
+        foreach (var (link, deliveryId, outcome) in _toSettle)
         {
             link.Settle(deliveryId, outcome);
         }
     }
+
+    /// <summary>Any thread.</summary>
+    void ICommitObserver.OnCommitted(UnitOfWork unitOfWork, CommitOutcome outcome, string? reason) =>
+        DischargedOn!.PostCommitted(this, outcome, reason);
 }
 
 internal static class TransactionErrors
@@ -169,4 +224,7 @@ internal static class TransactionErrors
 
     public static AmqpError RolledBack(string? reason) => new(
         ErrorCondition.TransactionRollback, $"The transaction was rolled back: {reason ?? "its effects could not be stored"}.");
+
+    public static AmqpError TooOld() => new(
+        ErrorCondition.TransactionTimeout, "The transaction was open for too long and was rolled back; discharge it and begin another.");
 }

@@ -1,0 +1,204 @@
+using System.Buffers;
+using System.Collections.Concurrent;
+using Mamba.Broker.Journal;
+
+namespace Mamba.Broker.Engine;
+
+/// <content>
+/// What a commit does once its record is on disk: messages go to their queues, in order, then the settled ones leave theirs; one
+/// turn of a queue's lock for everything in a row that is for that queue.
+/// </content>
+internal sealed partial class CommitRecord
+{
+    private const int LargestRun = 64;
+
+    private NewEntry[]? _run;
+    private QueueHost? _runHost;
+    private int _runLength;
+
+    private void Apply()
+    {
+        var address = _writes ? _batch!.AddressOf(0) : default;
+        foreach (ref readonly var publish in Work.Publishes)
+        {
+            Deliver(publish, address);
+        }
+
+        foreach (var move in _moves)
+        {
+            Put(move.Target, move.Copy, move.MessageId, LocationOf(address, move.Offset, move.Copy), persistent: move.Offset >= 0);
+        }
+
+        FlushRun();
+        ReturnRun();
+        foreach (var mentioned in _mentioned)
+        {
+            _context.Ledger.DependOn(address.Segment, mentioned);
+        }
+
+        for (var i = 0; i < Work.Settles.Length;)
+        {
+            var run = Work.RunOfSettles(i);
+            Settle(i, run);
+            i += run;
+        }
+    }
+
+    private void Deliver(in EnlistedPublish publish, RecordAddress address)
+    {
+        for (var t = 0; t < publish.TargetCount; t++)
+        {
+            var host = Work.Targets[publish.FirstTarget + t];
+            publish.Message.AddReference();
+            Put(host, publish.Message, publish.MessageId, LocationOf(address, publish.Offset, publish.Message), publish.Message.Durable && host.Durable);
+        }
+
+        publish.Message.Release();
+    }
+
+    /// <summary>Adds a message to the run for its queue; takes over one reference.</summary>
+    private void Put(QueueHost host, StoredMessage message, ulong messageId, MessageLocation location, bool persistent)
+    {
+        if (_runLength == LargestRun || !ReferenceEquals(host, _runHost))
+        {
+            FlushRun();
+        }
+
+        if (location.IsStored)
+        {
+            _context.Ledger.AddLive(location);
+        }
+
+        _runHost = host;
+        _run ??= ArrayPool<NewEntry>.Shared.Rent(LargestRun);
+        _run[_runLength++] = new NewEntry { Message = message, MessageId = messageId, Location = location, Persistent = persistent };
+    }
+
+    private void FlushRun()
+    {
+        if (_runLength > 0)
+        {
+            _runHost!.Enqueue(_run.AsSpan(0, _runLength));
+            _run.AsSpan(0, _runLength).Clear();
+            _runLength = 0;
+        }
+
+        _runHost = null;
+    }
+
+    private void ReturnRun()
+    {
+        if (_run is { } run)
+        {
+            ArrayPool<NewEntry>.Shared.Return(run);
+            _run = null;
+        }
+    }
+
+    /// <summary>Applies settlements of one queue that are alike: all removed, or none.</summary>
+    private void Settle(int first, int count)
+    {
+        var removed = Work.Settles[first].Removed;
+        Work.Settles[first].Consumer.Host.Run((work: Work, first, count, _context.Now), static (core, run, effects) =>
+        {
+            foreach (ref readonly var settle in run.work.Settles.Slice(run.first, run.count))
+            {
+                if (settle.Removed)
+                {
+                    core.RemoveEnlisted(settle.Settlement.Token, settle.Settlement.Outcome == OutcomeKind.Rejected, effects);
+                }
+                else
+                {
+                    core.SettleEnlisted(settle.Settlement, settle.Consumer, run.Now, effects);
+                }
+            }
+
+            core.Wake(effects);
+            return 0;
+        }, journaled: removed);
+    }
+
+    private void EndFlight()
+    {
+        for (var i = 0; i < Work.Targets.Count; i++)
+        {
+            Work.Targets[i].EndFlight();
+        }
+    }
+
+    /// <summary>Gives back what the transaction holds and what was prepared for it.</summary>
+    private void GiveUp()
+    {
+        foreach (var move in _moves)
+        {
+            move.Target.Unreserve(1, move.Copy.Length);
+            move.Copy.Release();
+        }
+
+        Work.Undo(_context.Now);
+    }
+
+    /// <summary>Recycles the record, then tells the observer.</summary>
+    private void Conclude(CommitOutcome outcome, string? reason)
+    {
+        var unit = _unit!;
+        var observer = _observer!;
+        Recycle();
+        observer.OnCommitted(unit, outcome, reason);
+    }
+
+    private void Recycle()
+    {
+        _batch?.Dispose();
+        _batch = null;
+        _unit = null;
+        _observer = null;
+        _sync = false;
+        _writes = false;
+        _turn = false;
+        _moves.Clear();
+        _mentioned.Clear();
+        _removals.Clear();
+        var keep = Work.IsSmall;
+        Work.Clear();
+        if (keep)
+        {
+            CommitRecordPool.Give(this);
+        }
+    }
+
+    private static MessageLocation LocationOf(RecordAddress address, int offset, StoredMessage message) =>
+        offset < 0 ? default : new MessageLocation(address, offset, message.Length);
+}
+
+/// <summary>Keeps up to 256 idle records. Thread-safe.</summary>
+internal static class CommitRecordPool
+{
+    private const int Capacity = 256;
+
+    private static readonly ConcurrentQueue<CommitRecord> Idle = new();
+    private static int _count;
+
+    public static CommitRecord Take()
+    {
+        if (Idle.TryDequeue(out var record))
+        {
+            Interlocked.Decrement(ref _count);
+            return record;
+        }
+
+        return new CommitRecord();
+    }
+
+    public static void Give(CommitRecord record)
+    {
+        if (Interlocked.Increment(ref _count) <= Capacity)
+        {
+            Idle.Enqueue(record);
+        }
+        else
+        {
+            Interlocked.Decrement(ref _count);
+        }
+    }
+}

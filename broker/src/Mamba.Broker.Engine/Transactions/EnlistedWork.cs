@@ -1,0 +1,122 @@
+using System.Runtime.InteropServices;
+
+namespace Mamba.Broker.Engine;
+
+/// <summary>A message published in a transaction that is open or being committed.</summary>
+internal struct EnlistedPublish
+{
+    public const int NoOperation = -1;
+
+    public IMessageNode Node;
+    public StoredMessage Message;
+    public int FirstTarget;
+    public int TargetCount;
+
+    /// <summary>Given at commit.</summary>
+    public ulong MessageId;
+
+    /// <summary>Where its operation stands in the commit record, or <see cref="NoOperation"/>.</summary>
+    public int Offset;
+}
+
+/// <summary>An outcome for an acquired message in a transaction that is open or being committed.</summary>
+internal struct EnlistedSettle
+{
+    public QueueConsumer Consumer;
+    public Settlement Settlement;
+    public bool SettledByPeer;
+
+    /// <summary>The commit record takes the message off its queue.</summary>
+    public bool Removed;
+}
+
+/// <summary>
+/// What a transaction holds: publishes with their room reserved, in order, and messages of queues in state Enlisted. Reused.
+/// Used by one thread at a time.
+/// </summary>
+internal sealed class EnlistedWork
+{
+    private const int KeepCapacity = 1024;
+
+    private readonly List<EnlistedPublish> _publishes = [];
+    private readonly List<EnlistedSettle> _settles = [];
+
+    /// <summary>Messages to publish. The span holds until the next one is added.</summary>
+    public Span<EnlistedPublish> Publishes => CollectionsMarshal.AsSpan(_publishes);
+
+    /// <summary>Outcomes to apply. The span holds until the next one is added.</summary>
+    public Span<EnlistedSettle> Settles => CollectionsMarshal.AsSpan(_settles);
+
+    /// <summary>The queues that the publishes go to.</summary>
+    public RouteList Targets { get; } = new();
+
+    /// <summary>Whether it is worth keeping for another transaction.</summary>
+    public bool IsSmall => Math.Max(Math.Max(_publishes.Capacity, _settles.Capacity), Targets.Capacity) <= KeepCapacity;
+
+    public void Add(in EnlistedPublish publish) => _publishes.Add(publish);
+
+    public void Add(in EnlistedSettle settle) => _settles.Add(settle);
+
+    /// <summary>How many settlements from <paramref name="first"/> on are alike, so that one turn of their queue's lock does.</summary>
+    public int RunOfSettles(int first)
+    {
+        var settles = Settles;
+        var host = settles[first].Consumer.Host;
+        var end = first + 1;
+        while (end < settles.Length
+            && ReferenceEquals(settles[end].Consumer.Host, host)
+            && settles[end].Removed == settles[first].Removed
+            && (settles[end].Settlement.Outcome == OutcomeKind.Accepted) == (settles[first].Settlement.Outcome == OutcomeKind.Accepted))
+        {
+            end++;
+        }
+
+        return end - first;
+    }
+
+    /// <summary>Gives back what is held: room, messages, and the queues' messages.</summary>
+    public void Undo(long now)
+    {
+        foreach (ref readonly var publish in Publishes)
+        {
+            for (var t = 0; t < publish.TargetCount; t++)
+            {
+                Targets[publish.FirstTarget + t].Unreserve(1, publish.Message.Length);
+            }
+
+            publish.Message.Release();
+        }
+
+        // Last enlisted first, so that the requeued messages never meet a consumer in the wrong order for long.
+        var settles = Settles;
+        for (var i = settles.Length - 1; i >= 0; i--)
+        {
+            GiveBack(settles[i], now);
+        }
+    }
+
+    public void Clear()
+    {
+        _publishes.Clear();
+        _settles.Clear();
+        Targets.Clear();
+    }
+
+    private static void GiveBack(in EnlistedSettle settle, long now)
+    {
+        settle.Consumer.Host.Run((settle, now), static (core, state, effects) =>
+        {
+            var (held, now) = state;
+            if (held.SettledByPeer || !core.ReturnEnlisted(held.Settlement.Token, held.Consumer))
+            {
+                var outcome = held.SettledByPeer
+                    ? new Settlement(held.Settlement.Token, OutcomeKind.Modified, DeliveryFailed: true)
+                    : new Settlement(held.Settlement.Token, OutcomeKind.Released);
+                core.SettleEnlisted(outcome, held.Consumer, now, effects);
+                core.Wake(effects);
+            }
+
+            return 0;
+        });
+    }
+}
