@@ -11,6 +11,9 @@ internal sealed class SegmentFactory(IJournalFiles files, JournalOptions options
     private const string SpareName = "spare.tmp";
     private const string NewName = "new.tmp";
     private const int FillStep = 1024 * 1024;
+    private const int ZeroBlock = 64 * 1024;
+
+    private static readonly byte[] Zeros = GC.AllocateArray<byte>(ZeroBlock, pinned: true);
 
     private readonly Lock _gate = new();
     private readonly byte[] _block = GC.AllocateArray<byte>(SegmentHeader.Size, pinned: true);
@@ -155,14 +158,21 @@ internal sealed class SegmentFactory(IJournalFiles files, JournalOptions options
         }
     }
 
+    /// <summary>Writes zeros in steps of <see cref="FillStep"/> bytes; one small block stands for all of them.</summary>
     internal static void Zero(IJournalFile file, long from, long to)
     {
-        var zeros = GC.AllocateArray<byte>((int)Math.Min(FillStep, Math.Max(0, to - from)), pinned: true);
-        var buffers = new ReadOnlyMemory<byte>[1];
-        for (var position = from; position < to; position += FillStep)
+        var blocks = new ReadOnlyMemory<byte>[FillStep / ZeroBlock];
+        for (var position = from; position < to;)
         {
-            buffers[0] = zeros.AsMemory(0, (int)Math.Min(zeros.Length, to - position));
-            file.Write(buffers, position);
+            var count = 0;
+            while (count < blocks.Length && position + (count * ZeroBlock) < to)
+            {
+                blocks[count] = Zeros.AsMemory(0, (int)Math.Min(ZeroBlock, to - position - (count * ZeroBlock)));
+                count++;
+            }
+
+            file.Write(blocks.AsSpan(0, count), position);
+            position += count * ZeroBlock;
         }
     }
 }

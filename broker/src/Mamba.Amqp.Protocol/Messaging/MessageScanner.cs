@@ -1,5 +1,6 @@
 using Mamba.Amqp.Codec;
 using Mamba.Amqp.Transport;
+using Mamba.Amqp.Types;
 
 namespace Mamba.Amqp.Messaging;
 
@@ -20,12 +21,15 @@ public ref struct MessageScanner
     private AmqpReader _reader;
     private MessageSection _last;
     private int _sections;
+    private MessageHeader _header;
+    private Timestamp? _absoluteExpiry;
 
     /// <summary>Creates a scanner at the start of a whole message's payload.</summary>
     public MessageScanner(ReadOnlySpan<byte> payload, DecodeLimits? limits = null)
     {
         _limits = limits ?? DecodeLimits.Default;
         _reader = new AmqpReader(payload, _limits);
+        _header = MessageHeader.Default;
     }
 
     /// <summary>Finds all sections of a message.</summary>
@@ -43,6 +47,8 @@ public ref struct MessageScanner
                 Place(ref layout, section);
             }
 
+            layout.HeaderFields = scanner._header;
+            layout.AbsoluteExpiryTime = scanner._absoluteExpiry;
             return layout;
         }
         catch (AmqpException failure)
@@ -112,10 +118,10 @@ public ref struct MessageScanner
         switch (kind)
         {
             case MessageSection.Header:
-                MessageHeader.ReadFields(ref _reader);
+                _header = MessageHeader.ReadFields(ref _reader);
                 return;
             case MessageSection.Properties:
-                PropertiesView.Check(ref _reader);
+                _absoluteExpiry = PropertiesView.Check(ref _reader);
                 return;
             case MessageSection.Data:
                 _reader.ReadBinarySpan();

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Mamba.Amqp.Codec;
+using Mamba.Amqp.Types;
 
 namespace Mamba.Amqp.Messaging;
 
@@ -69,4 +70,10 @@ public struct MessageLayout
 
     /// <summary>The number of all sections.</summary>
     public int Sections { get; internal set; }
+
+    /// <summary>What the header says; <see cref="MessageHeader.Default"/> in a message without one.</summary>
+    public MessageHeader HeaderFields { get; internal set; }
+
+    /// <summary>properties.absolute-expiry-time; null when absent.</summary>
+    public Timestamp? AbsoluteExpiryTime { get; internal set; }
 }

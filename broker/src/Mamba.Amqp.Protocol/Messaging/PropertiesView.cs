@@ -11,6 +11,7 @@ namespace Mamba.Amqp.Messaging;
 public readonly ref struct PropertiesView
 {
     private const int FieldCount = 13;
+    private const int AbsoluteExpiryField = 8;
 
     private readonly ReadOnlySpan<byte> _value;
 
@@ -44,7 +45,7 @@ public readonly ref struct PropertiesView
 
     public Symbol? ContentType => Find(6, out var reader) ? reader.ReadSymbol() : (Symbol?)null;
 
-    public Timestamp? AbsoluteExpiryTime => Find(8, out var reader) ? reader.ReadTimestamp() : null;
+    public Timestamp? AbsoluteExpiryTime => Find(AbsoluteExpiryField, out var reader) ? reader.ReadTimestamp() : null;
 
     public Timestamp? CreationTime => Find(9, out var reader) ? reader.ReadTimestamp() : null;
 
@@ -56,18 +57,30 @@ public readonly ref struct PropertiesView
     public uint? GroupSequence => Find(11, out var reader) ? reader.ReadUInt() : null;
 
     /// <summary>Walks over a properties list behind its descriptor, and checks every field's type without allocating.</summary>
-    internal static void Check(ref AmqpReader reader)
+    /// <returns>The absolute-expiry-time, which is passed on the way and which a broker wants of every message; null when absent.</returns>
+    internal static Timestamp? Check(ref AmqpReader reader)
     {
+        Timestamp? absoluteExpiry = null;
         var fields = reader.BeginFields("properties", FieldCount);
         for (var i = 0; i < FieldCount; i++)
         {
-            if (fields.Next(ref reader))
+            if (!fields.Next(ref reader))
+            {
+                continue;
+            }
+
+            if (i == AbsoluteExpiryField)
+            {
+                absoluteExpiry = reader.ReadTimestamp();
+            }
+            else
             {
                 CheckField(ref reader, i);
             }
         }
 
         fields.End(ref reader);
+        return absoluteExpiry;
     }
 
     private static void CheckField(ref AmqpReader reader, int field)
@@ -87,7 +100,7 @@ public readonly ref struct PropertiesView
             case 6 or 7:
                 reader.ReadSymbolAscii();
                 break;
-            case 8 or 9:
+            case 9:
                 reader.ReadTimestamp();
                 break;
             case 11:

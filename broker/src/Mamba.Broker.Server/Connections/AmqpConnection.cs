@@ -18,7 +18,7 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
     private readonly ByteTransport _transport;
     private readonly ConnectionAdmission.Ticket _ticket;
     private readonly ConnectionEngine _protocol;
-    private readonly Mailbox _mailbox = new();
+    private readonly Mailbox _mailbox;
     private readonly List<OutboundLink> _ready = [];
     private readonly List<OutboundLink> _limited = [];
     private readonly List<OutboundLink> _settling = [];
@@ -31,6 +31,7 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
     private long _deadline;
     private string _deadlineCause = string.Empty;
     private long _nextTick;
+    private long _now;
 
     public AmqpConnection(long id, ServerContext server, ByteTransport transport, ConnectionAdmission.Ticket ticket)
     {
@@ -38,6 +39,7 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
         _server = server;
         _transport = transport;
         _ticket = ticket;
+        _mailbox = new Mailbox(this);
         _transport.Owner = this;
         Listener = new ListenerContext(transport.LocalEndPoint, transport.RemoteEndPoint, transport.IsTls, transport.ClientCertificate);
         _protocol = new ConnectionEngine(server.SettingsFor(Listener), this);
@@ -67,6 +69,9 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
     /// <summary>When the connection wants a turn at the latest, in the server's monotonic milliseconds. Read by the ticker.</summary>
     public long NextTick => Volatile.Read(ref _nextTick);
 
+    /// <summary>The wall clock in Unix milliseconds, read once a turn and only when asked for. The turn's own.</summary>
+    public long Now => _now != 0 ? _now : _now = _server.Time.GetUtcNow().ToUnixTimeMilliseconds();
+
     /// <summary>The batch that collects what this turn publishes.</summary>
     public PublishBatch Batch => _batch ??= PublishBatch.Rent();
 
@@ -81,50 +86,11 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
         }
     }
 
+    /// <summary>What other threads have for this connection. Thread-safe for posting.</summary>
+    public Mailbox Mail => _mailbox;
+
     /// <summary>Runs an action in a turn of this connection. Thread-safe.</summary>
-    public void Post(Action action)
-    {
-        if (_mailbox.PostAction(action))
-        {
-            Signal();
-        }
-    }
-
-    /// <summary>Thread-safe.</summary>
-    public void PostPublished(InboundLink link, ReadOnlySpan<PublishResult> results)
-    {
-        if (_mailbox.PostPublished(link, results))
-        {
-            Signal();
-        }
-    }
-
-    /// <summary>Thread-safe.</summary>
-    public void PostSettled(OutboundLink link, ReadOnlySpan<SettleResult> results)
-    {
-        if (_mailbox.PostSettled(link, results))
-        {
-            Signal();
-        }
-    }
-
-    /// <summary>Thread-safe.</summary>
-    public void PostCommitted(OpenTransaction transaction, CommitOutcome outcome, string? reason)
-    {
-        if (_mailbox.PostCommitted(transaction, outcome, reason))
-        {
-            Signal();
-        }
-    }
-
-    /// <summary>Thread-safe.</summary>
-    public void PostReady(OutboundLink link)
-    {
-        if (_mailbox.PostReady(link))
-        {
-            Signal();
-        }
-    }
+    public void Post(Action action) => _mailbox.Post(action);
 
     /// <summary>Asks for a turn of this link before the current turn ends. The turn's own.</summary>
     public void MarkReady(OutboundLink link) => _ready.Add(link);
@@ -183,6 +149,7 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
             return;
         }
 
+        _now = 0;
         try
         {
             PumpInput();
@@ -206,6 +173,7 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
         {
             _batch = null;
             _server.Engine.Publish(batch);
+            _now = 0; // it may have waited for the journal
         }
 
         // Consumed messages go after published ones: what a peer did in order happens in order.

@@ -5,73 +5,44 @@ namespace Mamba.Broker.Server.Connections;
 
 /// <summary>
 /// What other threads have for a connection, kept until its next turn: results of publishing, settling and committing, links
-/// with messages waiting, and rare actions. Posting holds a lock for the length of a list append; taking swaps the lists. Thread-safe for
-/// posting; taking is the turn's.
+/// with messages waiting, and rare actions. Posting holds a lock for the length of a list append, and signals the owner when it is the first
+/// since the last taking; taking swaps the lists. Thread-safe for posting; taking is the turn's.
 /// </summary>
-internal sealed class Mailbox
+internal sealed class Mailbox(TurnExecutor owner)
 {
     private readonly Lock _gate = new();
     private Letters _arriving = new();
     private Letters _taken = new();
 
-    /// <summary>Posts results of publishing for a link. Returns true when the mailbox was empty, so that one signal wakes one turn.</summary>
-    public bool PostPublished(InboundLink link, ReadOnlySpan<PublishResult> results)
-    {
-        lock (_gate)
+    /// <summary>Results of publishing for a link.</summary>
+    public void Post(InboundLink link, ReadOnlySpan<PublishResult> results) =>
+        Post(new Bundle<InboundLink, PublishResult>(link, results), static (letters, bundle) =>
         {
-            var wasEmpty = _arriving.IsEmpty;
-            foreach (var result in results)
+            foreach (var result in bundle.Results)
             {
-                _arriving.Published.Add(new PublishedLetter(link, result));
+                letters.Published.Add(new PublishedLetter(bundle.Link, result));
             }
+        });
 
-            return wasEmpty;
-        }
-    }
-
-    public bool PostSettled(OutboundLink link, ReadOnlySpan<SettleResult> results)
-    {
-        lock (_gate)
+    /// <summary>Results of settling for a link.</summary>
+    public void Post(OutboundLink link, ReadOnlySpan<SettleResult> results) =>
+        Post(new Bundle<OutboundLink, SettleResult>(link, results), static (letters, bundle) =>
         {
-            var wasEmpty = _arriving.IsEmpty;
-            foreach (var result in results)
+            foreach (var result in bundle.Results)
             {
-                _arriving.Settled.Add(new SettledLetter(link, result));
+                letters.Settled.Add(new SettledLetter(bundle.Link, result));
             }
+        });
 
-            return wasEmpty;
-        }
-    }
+    /// <summary>How a commit ended.</summary>
+    public void Post(OpenTransaction transaction, CommitOutcome outcome, string? reason) =>
+        Post(new CommittedLetter(transaction, outcome, reason), static (letters, letter) => letters.Committed.Add(letter));
 
-    public bool PostCommitted(OpenTransaction transaction, CommitOutcome outcome, string? reason)
-    {
-        lock (_gate)
-        {
-            var wasEmpty = _arriving.IsEmpty;
-            _arriving.Committed.Add(new CommittedLetter(transaction, outcome, reason));
-            return wasEmpty;
-        }
-    }
+    /// <summary>There may be messages for the link.</summary>
+    public void Post(OutboundLink link) => Post(link, static (letters, link) => letters.Ready.Add(link));
 
-    public bool PostReady(OutboundLink link)
-    {
-        lock (_gate)
-        {
-            var wasEmpty = _arriving.IsEmpty;
-            _arriving.Ready.Add(link);
-            return wasEmpty;
-        }
-    }
-
-    public bool PostAction(Action action)
-    {
-        lock (_gate)
-        {
-            var wasEmpty = _arriving.IsEmpty;
-            _arriving.Actions.Add(action);
-            return wasEmpty;
-        }
-    }
+    /// <summary>Something to be done in a turn.</summary>
+    public void Post(Action action) => Post(action, static (letters, action) => letters.Actions.Add(action));
 
     /// <summary>Takes everything posted so far, or null when there is nothing. Valid until the next call.</summary>
     public Letters? Take()
@@ -86,6 +57,23 @@ internal sealed class Mailbox
 
             (_arriving, _taken) = (_taken, _arriving);
             return _taken;
+        }
+    }
+
+    private void Post<T>(T what, Action<Letters, T> put)
+        where T : allows ref struct
+    {
+        bool first;
+        lock (_gate)
+        {
+            first = _arriving.IsEmpty;
+            _arriving.IsEmpty = false;
+            put(_arriving, what);
+        }
+
+        if (first)
+        {
+            owner.Signal();
         }
     }
 
@@ -107,15 +95,25 @@ internal sealed class Mailbox
 
         public List<Action> Actions { get; } = [];
 
-        public bool IsEmpty => Published.Count == 0 && Settled.Count == 0 && Committed.Count == 0 && Ready.Count == 0 && Actions.Count == 0;
+        public bool IsEmpty { get; set; } = true;
 
         public void Clear()
         {
-            Published.Clear();
-            Settled.Clear();
-            Committed.Clear();
-            Ready.Clear();
-            Actions.Clear();
+            if (!IsEmpty)
+            {
+                Published.Clear();
+                Settled.Clear();
+                Committed.Clear();
+                Ready.Clear();
+                Actions.Clear();
+                IsEmpty = true;
+            }
         }
+    }
+
+    private readonly ref struct Bundle<TLink, TResult>(TLink link, ReadOnlySpan<TResult> results)
+    {
+        public readonly TLink Link = link;
+        public readonly ReadOnlySpan<TResult> Results = results;
     }
 }

@@ -79,7 +79,7 @@ internal sealed class CoordinatorLink(AmqpConnection connection, ReceiverEndpoin
 
     /// <summary>Any thread.</summary>
     public void PostCommitted(OpenTransaction transaction, CommitOutcome outcome, string? reason) =>
-        Connection.PostCommitted(transaction, outcome, reason);
+        Connection.Mail.Post(transaction, outcome, reason);
 
     protected override void Release(bool clean, bool closed) => Connection.Transactions.RollBack(this);
 

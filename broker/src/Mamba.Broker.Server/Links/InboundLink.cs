@@ -52,8 +52,7 @@ internal sealed class InboundLink : LinkHandler, IPublishObserver, IProducer
             return;
         }
 
-        var message = MessageIngress.Read(
-            payload, Server.Time.GetUtcNow().ToUnixTimeMilliseconds(), wantTo: _router is not null, out var to, out var fault);
+        var message = MessageIngress.Read(payload, Connection.Now, wantTo: _router is not null, out var to, out var fault);
         if (message is null)
         {
             Refuse(delivery.DeliveryId, delivery.IsSettled, delivery.State, delivery.Tag, fault!);
@@ -114,7 +113,7 @@ internal sealed class InboundLink : LinkHandler, IPublishObserver, IProducer
     }
 
     /// <summary>Any thread: results go to the next turn.</summary>
-    void IPublishObserver.OnPublished(ReadOnlySpan<PublishResult> results) => Connection.PostPublished(this, results);
+    void IPublishObserver.OnPublished(ReadOnlySpan<PublishResult> results) => Connection.Mail.Post(this, results);
 
     /// <summary>The sender took a message back half-way: its credit is used, nothing else happened.</summary>
     public void OnAborted() => GiveCreditBack();

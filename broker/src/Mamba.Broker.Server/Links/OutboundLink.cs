@@ -65,7 +65,7 @@ internal sealed class OutboundLink : LinkHandler, ISubscriber
     {
         if (Interlocked.Exchange(ref _signalled, 1) == 0)
         {
-            Connection.PostReady(this);
+            Connection.Mail.Post(this);
         }
     }
 
@@ -176,7 +176,7 @@ internal sealed class OutboundLink : LinkHandler, ISubscriber
 
             _body = body;
             _header.Clear();
-            MessageEgress.WriteHeader(_header, message, Server.Time);
+            MessageEgress.WriteHeader(_header, message, Connection);
             _current = new OutgoingDelivery
             {
                 Tag = DeliveryTag.FromUInt64(_lastTag++),

@@ -67,7 +67,7 @@ internal sealed class SettlementQueue(OutboundLink link, AmqpConnection connecti
     }
 
     /// <summary>Any thread.</summary>
-    void ISettleObserver.OnSettled(ReadOnlySpan<SettleResult> results) => connection.PostSettled(link, results);
+    void ISettleObserver.OnSettled(ReadOnlySpan<SettleResult> results) => connection.Mail.Post(link, results);
 
     public static Settlement ToSettlement(long token, Outcome outcome) => outcome switch
     {

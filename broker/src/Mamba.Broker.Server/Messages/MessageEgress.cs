@@ -1,6 +1,7 @@
 using Mamba.Amqp.Codec;
 using Mamba.Amqp.Messaging;
 using Mamba.Broker.Engine;
+using Mamba.Broker.Server.Connections;
 
 namespace Mamba.Broker.Server.Messages;
 
@@ -8,13 +9,13 @@ namespace Mamba.Broker.Server.Messages;
 internal static class MessageEgress
 {
     /// <summary>Appends the header section for one delivery; nothing where every field has its default.</summary>
-    public static void WriteHeader(ByteBuffer output, in AcquiredMessage message, TimeProvider time)
+    public static void WriteHeader(ByteBuffer output, in AcquiredMessage message, AmqpConnection connection)
     {
         uint? ttl = null;
         if (message.ExpiresAt != 0)
         {
             // What is left of the time to live; the receiver counts from its own arrival (AMQP 1.0 §3.2.1).
-            var left = message.ExpiresAt - time.GetUtcNow().ToUnixTimeMilliseconds();
+            var left = message.ExpiresAt - connection.Now;
             ttl = (uint)Math.Clamp(left, 0, uint.MaxValue);
         }
 

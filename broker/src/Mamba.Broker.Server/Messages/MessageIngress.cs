@@ -24,14 +24,18 @@ internal static class MessageIngress
         try
         {
             var layout = MessageScanner.Scan(payload);
-            var properties = new PropertiesView(layout.Properties.IsPresent ? layout.Properties.ValueIn(payload) : default);
-            if (wantTo)
+            if (wantTo && layout.Properties.IsPresent)
             {
-                to = properties.To;
+                to = new PropertiesView(layout.Properties.ValueIn(payload)).To;
             }
 
             var message = Copy(payload, layout);
-            ApplyHeader(message, payload, layout, properties, now);
+            ApplyHeader(message, layout, now);
+            if (message.AnnotationsLength > 0)
+            {
+                message.DeliverAt = DeliveryTime.Read(layout.MessageAnnotations.ValueIn(payload), now);
+            }
+
             fault = null;
             return message;
         }
@@ -53,16 +57,9 @@ internal static class MessageIngress
         return message;
     }
 
-    private static void ApplyHeader(
-        StoredMessage message, ReadOnlySpan<byte> payload, in MessageLayout layout, in PropertiesView properties, long now)
+    private static void ApplyHeader(StoredMessage message, in MessageLayout layout, long now)
     {
-        var header = MessageHeader.Default;
-        if (layout.Header.IsPresent)
-        {
-            var reader = new AmqpReader(layout.Header.In(payload));
-            header = MessageHeader.Read(ref reader);
-        }
-
+        var header = layout.HeaderFields;
         message.Durable = header.Durable;
         message.Priority = header.Priority;
         message.Ttl = header.Ttl ?? 0;
@@ -71,14 +68,9 @@ internal static class MessageIngress
             // From arrival, so that the sender's clock does not matter.
             message.ExpiresAt = now + ttl;
         }
-        else if (layout.Properties.IsPresent && properties.AbsoluteExpiryTime is { Milliseconds: > 0 } expiry)
+        else if (layout.AbsoluteExpiryTime is { Milliseconds: > 0 } expiry)
         {
             message.ExpiresAt = expiry.Milliseconds;
-        }
-
-        if (message.AnnotationsLength > 0)
-        {
-            message.DeliverAt = DeliveryTime.Read(layout.MessageAnnotations.ValueIn(payload), now);
         }
     }
 }

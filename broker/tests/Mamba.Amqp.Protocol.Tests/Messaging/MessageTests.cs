@@ -56,6 +56,18 @@ public sealed class MessageTests
     }
 
     [Test]
+    public void TheScannerSaysWhatABrokerWantsOfHeaderAndProperties()
+    {
+        var full = MessageScanner.Scan(Full().Encode());
+        Assert.That(full.HeaderFields, Is.EqualTo(Full().Header));
+        Assert.That(full.AbsoluteExpiryTime, Is.EqualTo(new Timestamp(1_000)));
+
+        var bare = MessageScanner.Scan(new AmqpMessage { Properties = new MessageProperties { CreationTime = new Timestamp(500) }, Body = new DataBody([1]) }.Encode());
+        Assert.That(bare.HeaderFields, Is.EqualTo(MessageHeader.Default));
+        Assert.That(bare.AbsoluteExpiryTime, Is.Null);
+    }
+
+    [Test]
     public void TheBareMessageBeginsBehindTheAnnotationsWhateverIsThere()
     {
         var body = new ValueBody("x");
