@@ -80,6 +80,17 @@ public sealed class ComparisonTests
     }
 
     [Test]
+    public void RunsOfTheSameNumberPairInTheirOrder()
+    {
+        BenchResult[] results =
+        [
+            Run("mamba", 1, 50, 1) with { Ok = false }, Run("forwarder", 1, 100, 1), // yesterday's, which failed
+            Run("forwarder", 1, 200, 1), Run("mamba", 1, 100, 1),
+        ];
+        Assert.That(Ratios.Of(results, "mamba", "forwarder"), Is.EqualTo(new[] { new RowRatio("row", 0.5, 1, 1) }));
+    }
+
+    [Test]
     public async Task WhatIsRecordedComparesWithItself()
     {
         var results = await WriteAsync(Run("mamba", 1, 80, 4), Run("forwarder", 1, 100, 2));

@@ -18,9 +18,10 @@ internal static class CompareCommand
         var tolerance = new Option<double>("--tolerance") { Description = "Percent by which the ratio of a rate may fall.", DefaultValueFactory = _ => 15 };
         var rows = new Option<string[]>("--rows") { Description = "Only rows that match one of these patterns (* and ?).", AllowMultipleArgumentsPerToken = true };
         var version = new Option<string?>("--version-name") { Description = "What was measured, such as a commit; for --record." };
+        var failing = new Option<string?>("--failing") { Description = "Write the names of rows that fell or are missing to this file, one a line." };
         var command = new Command("compare", "Compare the ratio of each row to a reference with a recorded one; exit code 1 when one fell by more than --tolerance, or is missing.")
         {
-            file, recorded, record, subject, reference, tolerance, rows, version,
+            file, recorded, record, subject, reference, tolerance, rows, version, failing,
         };
         command.SetAction(async (parsed, _) =>
         {
@@ -32,7 +33,7 @@ internal static class CompareCommand
             {
                 return parsed.GetValue(record)
                     ? await RecordAsync(request, parsed.GetValue(version), clock)
-                    : await CompareAsync(request);
+                    : await CompareAsync(request, parsed.GetValue(failing));
             }
             catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
             {
@@ -43,7 +44,7 @@ internal static class CompareCommand
         return command;
     }
 
-    internal static async Task<int> CompareAsync(Request request)
+    internal static async Task<int> CompareAsync(Request request, string? failing = null)
     {
         if (!File.Exists(request.Recorded))
         {
@@ -56,6 +57,11 @@ internal static class CompareCommand
         foreach (var complaint in comparison.Complaints())
         {
             await Console.Error.WriteLineAsync($"bench: {complaint}");
+        }
+
+        if (failing is not null)
+        {
+            await File.WriteAllLinesAsync(failing, comparison.Rows.Where(r => r.Fails).Select(r => r.Row));
         }
 
         return comparison.Fails ? 1 : 0;

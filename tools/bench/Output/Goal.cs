@@ -6,7 +6,7 @@ namespace Mamba.Tools.Bench.Output;
 /// <param name="Own">The row's figures.</param>
 /// <param name="Forwarder">The same row of the C forwarder, if it was measured.</param>
 /// <param name="ToForwarder">The row's ratio to it, pair by pair.</param>
-/// <param name="Base">The same row of the broker that is compared with.</param>
+/// <param name="Base">The same row of the broker that is compared with, RabbitMQ.</param>
 /// <param name="Row">Figures of another row of the judged label.</param>
 internal sealed record GoalView(Figures Own, Figures? Forwarder, RowRatio? ToForwarder, Figures? Base, Func<string, Figures?> Row);
 
@@ -40,7 +40,7 @@ internal sealed record Goal(Func<GoalView, double?> Figure, Func<GoalView, doubl
 
     public static Goal Rate(double perSecond, string of = "messages/s") => new(v => v.Own.Rate, _ => perSecond, true, Count, of);
 
-    public static Goal TimesBase(double times) => new(v => v.Own.Rate / v.Base?.Rate, _ => times, true, Times, "the rate of the broker compared with");
+    public static Goal TimesBase(double times) => new(v => v.Own.Rate / v.Base?.Rate, _ => times, true, Times, "RabbitMQ's rate in this run");
 
     /// <summary>Against a rate of RabbitMQ 4.3's better queue type that was measured elsewhere and is only written down here.</summary>
     public static Goal TimesRabbit43(double times, double recorded) =>

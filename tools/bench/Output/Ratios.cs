@@ -31,14 +31,8 @@ internal static class Ratios
     {
         var rates = new List<double>();
         var cpus = new List<double>();
-        foreach (var ours in results.Where(r => r.Ok && r.Label == subject && r.MessagesPerSecond > 0))
+        foreach (var (ours, theirs) in Pairs(results, subject, reference))
         {
-            var theirs = results.Find(r => r.Ok && r.Label == reference && r.Run == ours.Run && r.MessagesPerSecond > 0);
-            if (theirs is null)
-            {
-                continue;
-            }
-
             rates.Add(ours.MessagesPerSecond!.Value / theirs.MessagesPerSecond!.Value);
             if (ours.BrokerCpuUsPerMsg is > 0 && theirs.BrokerCpuUsPerMsg is > 0)
             {
@@ -49,5 +43,20 @@ internal static class Ratios
         return rates.Count == 0
             ? null
             : new RowRatio(row, Math.Round(Report.Median(rates), 4), cpus.Count == 0 ? null : Math.Round(Report.Median(cpus), 3), rates.Count);
+    }
+
+    /// <summary>Runs of the same number, in the order they were written: a file may hold several sets of runs. Only where both went well.</summary>
+    private static IEnumerable<(BenchResult Ours, BenchResult Theirs)> Pairs(List<BenchResult> results, string subject, string reference)
+    {
+        foreach (var run in results.GroupBy(r => r.Run))
+        {
+            foreach (var pair in run.Where(r => r.Label == subject).Zip(run.Where(r => r.Label == reference)))
+            {
+                if (pair.First is { Ok: true, MessagesPerSecond: > 0 } && pair.Second is { Ok: true, MessagesPerSecond: > 0 })
+                {
+                    yield return pair;
+                }
+            }
+        }
     }
 }
