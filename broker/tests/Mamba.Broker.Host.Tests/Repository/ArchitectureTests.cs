@@ -13,13 +13,14 @@ internal sealed class ArchitectureTests
         ["Mamba.Amqp.Protocol"] = [],
         ["Mamba.Broker.Journal"] = [],
         ["Mamba.Broker.Engine"] = ["Mamba.Broker.Journal"],
-        ["Mamba.Broker.Server"] = ["Mamba.Amqp.Protocol", "Mamba.Broker.Engine"],
+        ["Mamba.Broker.Selectors"] = ["Mamba.Amqp.Protocol"],
+        ["Mamba.Broker.Server"] = ["Mamba.Amqp.Protocol", "Mamba.Broker.Engine", "Mamba.Broker.Selectors"],
         ["Mamba.Broker.Host"] = ["Mamba.Broker.Server", "Mamba.Amqp.Protocol", "Mamba.Broker.Engine", "Mamba.Broker.Journal"],
         ["Mamba.Amqp.Client"] = ["Mamba.Amqp.Protocol"],
     };
 
     /// <summary>Tools and samples stand outside: they see a broker as its clients do, its process, its files or its engine, never the server.</summary>
-    private static readonly string[] AllowedToTools = ["Mamba.Amqp.Client", "Mamba.Amqp.Protocol", "Mamba.Broker.Journal", "Mamba.Broker.Engine", "Mamba.Broker.Testing"];
+    private static readonly string[] AllowedToTools = ["Mamba.Amqp.Client", "Mamba.Amqp.Protocol", "Mamba.Broker.Journal", "Mamba.Broker.Engine", "Mamba.Broker.Selectors", "Mamba.Broker.Testing"];
 
     /// <summary>The micro-benchmarks measure the insides of every layer, so this one tool sees the server too. Nothing depends on it but its tests.</summary>
     private const string MicroBenchmarks = "Mamba.Bench.Micro";
@@ -45,9 +46,9 @@ internal sealed class ArchitectureTests
     }
 
     [Test]
-    public void Protocol_and_journal_need_no_package_at_run_time()
+    public void Protocol_selectors_and_journal_need_no_package_at_run_time()
     {
-        foreach (var name in new[] { "Mamba.Amqp.Protocol", "Mamba.Broker.Journal" })
+        foreach (var name in new[] { "Mamba.Amqp.Protocol", "Mamba.Broker.Selectors", "Mamba.Broker.Journal" })
         {
             var project = ShippedProjects.Single(p => string.Equals(Path.GetFileNameWithoutExtension(p), name, StringComparison.Ordinal));
             Assert.That(XDocument.Load(project).Descendants("PackageReference"), Is.Empty, name);
