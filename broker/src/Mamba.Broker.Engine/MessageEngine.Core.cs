@@ -37,7 +37,6 @@ public sealed partial class MessageEngine
         Trim();
         EntryChunkPool.Clear();
         MessagePool.Clear();
-        BodyBufferPool.Clear();
         _context.Journal.Inner.ReleaseIdleMemory();
     }
 
@@ -198,6 +197,5 @@ public sealed partial class MessageEngine
 
         EntryChunkPool.Trim();
         MessagePool.Trim();
-        BodyBufferPool.Trim();
     }
 }

@@ -4,22 +4,20 @@ namespace Mamba.Broker.Engine;
 
 /// <summary>
 /// One message as the broker holds it in memory: <c>[message-annotations section]?[bare message as it arrived]</c> in a
-/// pooled buffer, with the header fields the engine needs beside it. Reference-counted: whoever keeps a reference calls
-/// <see cref="AddReference"/>, whoever is done calls <see cref="Release"/>; the last release returns object and buffer
-/// to their pools. The bytes and fields are written once, before the message is published, and only read afterwards.
+/// buffer, with the header fields the engine needs beside it. Reference-counted: whoever keeps a reference calls
+/// <see cref="AddReference"/>, whoever is done calls <see cref="Release"/>; the last release returns it
+/// to its pool. The bytes and fields are written once, before the message is published, and only read afterwards.
 /// Thread-safe for reading and reference counting.
 /// </summary>
 public sealed class StoredMessage
 {
-    private byte[] _buffer = [];
+    private readonly byte[] _buffer;
     private BodyBudget? _budget;
     private int _references;
 
-    internal StoredMessage()
-    {
-    }
+    internal StoredMessage(byte[] buffer) => _buffer = buffer;
 
-    /// <summary>The pooled array. At least <see cref="Length"/> bytes are valid.</summary>
+    /// <summary>The array; it may be longer. At least <see cref="Length"/> bytes are valid.</summary>
     public byte[] Buffer => _buffer;
 
     /// <summary>Number of valid bytes in <see cref="Buffer"/>; 0 or more.</summary>
@@ -73,8 +71,7 @@ public sealed class StoredMessage
     public static StoredMessage Rent(int size)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(size);
-        var message = MessagePool.Take();
-        message._buffer = BodyBufferPool.Rent(size);
+        var message = MessagePool.Take(size);
         message.Length = size;
         message._references = 1;
         return message;
@@ -127,8 +124,6 @@ public sealed class StoredMessage
     {
         _budget?.Discharge(Footprint);
         _budget = null;
-        var buffer = _buffer;
-        _buffer = [];
         Length = 0;
         AnnotationsLength = 0;
         Durable = false;
@@ -139,7 +134,6 @@ public sealed class StoredMessage
         Origin = null;
         DeadLettered = false;
         Version = 0;
-        BodyBufferPool.Return(buffer);
         MessagePool.Give(this);
     }
 }

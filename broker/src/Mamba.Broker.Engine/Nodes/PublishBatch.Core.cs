@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Collections.Concurrent;
 using Mamba.Broker.Journal;
 
 namespace Mamba.Broker.Engine;
@@ -325,31 +324,9 @@ internal struct PublishEntry
 /// <summary>Keeps up to 256 idle batches. Thread-safe.</summary>
 internal static class PublishBatchPool
 {
-    private const int Capacity = 256;
+    private static readonly IdlePool<PublishBatch> Idle = new(256);
 
-    private static readonly ConcurrentQueue<PublishBatch> Idle = new();
-    private static int _count;
+    public static PublishBatch Take() => Idle.TryTake(out var batch) ? batch : new PublishBatch();
 
-    public static PublishBatch Take()
-    {
-        if (Idle.TryDequeue(out var batch))
-        {
-            Interlocked.Decrement(ref _count);
-            return batch;
-        }
-
-        return new PublishBatch();
-    }
-
-    public static void Give(PublishBatch batch)
-    {
-        if (Interlocked.Increment(ref _count) <= Capacity)
-        {
-            Idle.Enqueue(batch);
-        }
-        else
-        {
-            Interlocked.Decrement(ref _count);
-        }
-    }
+    public static void Give(PublishBatch batch) => Idle.TryGive(batch);
 }

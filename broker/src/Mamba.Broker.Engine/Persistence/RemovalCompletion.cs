@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 using Mamba.Broker.Journal;
 
@@ -7,7 +6,10 @@ namespace Mamba.Broker.Engine;
 /// <summary>Journals the end and the delivery-counts of messages of one queue: one record for a whole batch. Pooled.</summary>
 internal sealed class RemovalCompletion : EngineCompletion
 {
-    private static readonly ConcurrentQueue<RemovalCompletion> Idle = new();
+    /// <summary>A purge makes long lists, which nobody needs again.</summary>
+    private const int KeepCapacity = 8192;
+
+    private static readonly IdlePool<RemovalCompletion> Idle = new(256);
 
     private readonly List<RemovedMessage> _removed = [];
     private readonly List<int> _mentioned = [];
@@ -18,7 +20,7 @@ internal sealed class RemovalCompletion : EngineCompletion
     /// <summary>Appends what the effects say; with a ticket the append is synced and the ticket told.</summary>
     public static void Append(QueueHost host, QueueEffects effects, SettleTicket? ticket)
     {
-        var completion = Idle.TryDequeue(out var idle) ? idle : new RemovalCompletion();
+        var completion = Idle.TryTake(out var idle) ? idle : new RemovalCompletion();
         var batch = host.Context.Journal.RentBatch();
         completion._host = host;
         completion._batch = batch;
@@ -131,7 +133,11 @@ internal sealed class RemovalCompletion : EngineCompletion
         _ticket = null;
         _removed.Clear();
         _mentioned.Clear();
-        Idle.Enqueue(this);
+        if (_removed.Capacity <= KeepCapacity)
+        {
+            Idle.TryGive(this);
+        }
+
         ticket?.PartDone(failed);
     }
 }

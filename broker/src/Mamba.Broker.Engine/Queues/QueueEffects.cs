@@ -1,5 +1,3 @@
-using System.Collections.Concurrent;
-
 namespace Mamba.Broker.Engine;
 
 /// <summary>The end of a message on a queue.</summary>
@@ -37,7 +35,7 @@ internal sealed class QueueEffects
 {
     private const int KeepCapacity = 8192;
 
-    private static readonly ConcurrentQueue<QueueEffects> Idle = new();
+    private static readonly IdlePool<QueueEffects> Idle = new(256);
 
     /// <summary>Consumers to wake.</summary>
     public List<QueueConsumer> Signals { get; } = [];
@@ -61,7 +59,7 @@ internal sealed class QueueEffects
 
     public long FreedBytes { get; set; }
 
-    public static QueueEffects Rent() => Idle.TryDequeue(out var effects) ? effects : new QueueEffects();
+    public static QueueEffects Rent() => Idle.TryTake(out var effects) ? effects : new QueueEffects();
 
     public void Return()
     {
@@ -79,6 +77,6 @@ internal sealed class QueueEffects
         }
 
         Removed.Clear();
-        Idle.Enqueue(this);
+        Idle.TryGive(this);
     }
 }

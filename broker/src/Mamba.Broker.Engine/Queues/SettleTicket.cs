@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Collections.Concurrent;
 
 namespace Mamba.Broker.Engine;
 
@@ -9,7 +8,7 @@ namespace Mamba.Broker.Engine;
 /// </summary>
 internal sealed class SettleTicket
 {
-    private static readonly ConcurrentQueue<SettleTicket> Idle = new();
+    private static readonly IdlePool<SettleTicket> Idle = new(256);
 
     private ISettleObserver _observer = null!;
     private SettleResult[] _results = [];
@@ -27,7 +26,7 @@ internal sealed class SettleTicket
     public static SettleTicket Rent(ISettleObserver observer, SettleResult[] results, int count, int moves, bool removes)
     {
         var pooled = moves == 0;
-        var ticket = pooled && Idle.TryDequeue(out var idle) ? idle : new SettleTicket();
+        var ticket = pooled && Idle.TryTake(out var idle) ? idle : new SettleTicket();
         ticket._pooled = pooled;
         ticket._observer = observer;
         ticket._results = results;
@@ -70,7 +69,7 @@ internal sealed class SettleTicket
         {
             _observer = null!;
             _results = [];
-            Idle.Enqueue(this);
+            Idle.TryGive(this);
         }
 
         observer.OnSettled(results.AsSpan(0, count));
