@@ -38,6 +38,9 @@ public sealed record EngineOptions
     /// <summary>Compaction starts when less than this share of the journal is live, 0 to 1. Default 0.5.</summary>
     public double CompactionLiveRatio { get; init; } = 0.5;
 
+    /// <summary>The journal's file system; a seam for tests. Null is the machine's.</summary>
+    internal IJournalFiles? Files { get; init; }
+
     /// <summary>Settings for an address: the first matching pattern's, or the default.</summary>
     public NodeOptions OptionsFor(string address)
     {

@@ -101,6 +101,7 @@ public sealed partial class MessageEngine
                     Sync = options.Sync,
                     AcceptDamage = options.AcceptDamage,
                     Time = time,
+                    Files = options.Files,
                     OnTrouble = cause => events.BackgroundFailure("Journal housekeeping", cause),
                     OnDamage = damage => events.BackgroundFailure(
                         $"Damage of {damage.Length} bytes in '{damage.File}' at {damage.Offset} was skipped", new EngineException(EngineError.Damaged, damage.ToString())),

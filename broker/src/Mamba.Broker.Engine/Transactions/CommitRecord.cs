@@ -44,26 +44,35 @@ internal sealed partial class CommitRecord : EngineCompletion
         _start = _batch.Size;
     }
 
-    /// <summary>Writes the ends of the messages that leave their queues. Waits only for a dead-letter queue that has to be made.</summary>
-    public async ValueTask WriteSettlesAsync()
+    /// <summary>Writes the ends of the accepted messages; false when there are rejected ones, which have to be moved.</summary>
+    public bool WriteRemovals()
     {
+        var accepted = true;
         for (var i = 0; i < Work.Settles.Length;)
         {
+            var run = Work.RunOfSettles(i);
             var outcome = Work.Settles[i].Settlement.Outcome;
+            accepted &= outcome != OutcomeKind.Rejected;
             if (outcome == OutcomeKind.Accepted)
             {
-                var run = Work.RunOfSettles(i);
                 WriteRemovals(i, run);
-                i += run;
-                continue;
             }
 
-            if (outcome == OutcomeKind.Rejected)
+            i += run;
+        }
+
+        return accepted;
+    }
+
+    /// <summary>Writes the moves of the rejected messages. Waits only for a dead-letter queue that has to be made.</summary>
+    public async ValueTask WriteMovesAsync()
+    {
+        for (var i = 0; i < Work.Settles.Length; i++)
+        {
+            if (Work.Settles[i].Settlement.Outcome == OutcomeKind.Rejected)
             {
                 await WriteMoveAsync(i);
             }
-
-            i++;
         }
     }
 

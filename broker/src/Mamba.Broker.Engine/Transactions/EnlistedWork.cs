@@ -66,7 +66,7 @@ internal sealed class EnlistedWork
         while (end < settles.Length
             && ReferenceEquals(settles[end].Consumer.Host, host)
             && settles[end].Removed == settles[first].Removed
-            && (settles[end].Settlement.Outcome == OutcomeKind.Accepted) == (settles[first].Settlement.Outcome == OutcomeKind.Accepted))
+            && settles[end].Settlement.Outcome == settles[first].Settlement.Outcome)
         {
             end++;
         }

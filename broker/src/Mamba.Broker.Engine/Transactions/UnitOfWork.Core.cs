@@ -93,23 +93,23 @@ public sealed partial class UnitOfWork
             return;
         }
 
-        if (record.Work.Settles.IsEmpty)
+        record.Begin(observer);
+        if (record.WriteRemovals())
         {
-            record.Begin(observer);
             record.Append();
-            return;
         }
-
-        _ = CommitAsync(record, observer);
+        else
+        {
+            _ = MoveAndAppendAsync(record, observer);
+        }
     }
 
     /// <summary>Runs to the end without waiting unless a dead-letter queue has to be made first.</summary>
-    private async Task CommitAsync(CommitRecord record, ICommitObserver observer)
+    private async Task MoveAndAppendAsync(CommitRecord record, ICommitObserver observer)
     {
         try
         {
-            record.Begin(observer);
-            await record.WriteSettlesAsync();
+            await record.WriteMovesAsync();
         }
         catch (Exception cause) when (cause is EngineException or JournalException or ObjectDisposedException)
         {

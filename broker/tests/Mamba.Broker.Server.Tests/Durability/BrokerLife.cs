@@ -19,10 +19,11 @@ internal sealed class BrokerLife : IAsyncDisposable
 
     public IPEndPoint Endpoint => Broker.Amqp;
 
-    public static async Task<BrokerLife> StartAsync()
+    public static async Task<BrokerLife> StartAsync(params string[] settings)
     {
         var folder = new TempDirectory();
-        return new BrokerLife(folder, await BrokerProcess.StartAsync(folder["data"], "--set", "stop.timeout=1 s"));
+        string[] arguments = ["--set", "stop.timeout=1 s", .. settings.SelectMany(static setting => new[] { "--set", setting })];
+        return new BrokerLife(folder, await BrokerProcess.StartAsync(folder["data"], arguments));
     }
 
     /// <summary>kill -9, and another process over what is on disk.</summary>

@@ -40,11 +40,50 @@ internal sealed class TransactionLife(RawPeer peer)
         Assert.That(await peer.PublishAsync(Handle, _nextId++, Value(new Discharge { TxnId = transaction })), Is.InstanceOf<Accepted>());
 
     /// <summary>Sends a durable message in a transaction and waits for the provisional acceptance.</summary>
-    public async Task SendAsync(uint handle, byte[] transaction, string body)
+    public async Task SendAsync(uint handle, byte[] transaction, string body) =>
+        Assert.That(await TrySendAsync(handle, transaction, body), Is.InstanceOf<Accepted>());
+
+    /// <summary>Sends a durable message in a transaction and waits for its provisional outcome.</summary>
+    public async Task<Outcome?> TrySendAsync(uint handle, byte[] transaction, string body)
     {
-        await peer.SendAsync(Frames.Transfer(handle, _nextId++, Frames.Message(body, durable: true), state: new TransactionalState { TxnId = transaction }));
-        var state = (await peer.NextAsync<Disposition>()).State as TransactionalState;
-        Assert.That(state?.Outcome, Is.InstanceOf<Accepted>());
+        await peer.SendAsync(Message(handle, body, transaction));
+        return ((await peer.NextAsync<Disposition>()).State as TransactionalState)?.Outcome;
+    }
+
+    /// <summary>The frame of a declare, to be written with others, and its delivery-id.</summary>
+    public (uint Id, byte[] Frame) Declare() => (_nextId, Frames.Transfer(Handle, _nextId++, Value(new Declare())));
+
+    /// <summary>The frame of a discharge, to be written with others, and its delivery-id.</summary>
+    public (uint Id, byte[] Frame) Discharge(byte[] transaction, bool fail = false) =>
+        (_nextId, Frames.Transfer(Handle, _nextId++, Value(new Discharge { TxnId = transaction, Fail = fail })));
+
+    /// <summary>The frame of a durable message, in a transaction or outside of one.</summary>
+    public byte[] Message(uint handle, string body, byte[]? transaction, bool settled = false) => Frames.Transfer(
+        handle, _nextId++, Frames.Message(body, durable: true), settled,
+        state: transaction is null ? null : new TransactionalState { TxnId = transaction });
+
+    /// <summary>Declares, and sends messages that want no answer.</summary>
+    public async Task<byte[]> BeginAsync(uint handle, params string[] bodies)
+    {
+        var transaction = await DeclareAsync();
+        await peer.SendAsync([.. bodies.Select(body => Message(handle, body, transaction, settled: true))]);
+        return transaction;
+    }
+
+    /// <summary>Reads dispositions until all these deliveries are answered; the answers, in the order they came.</summary>
+    public async Task<List<(uint Id, DeliveryState? State)>> AnswersAsync(params uint[] ids)
+    {
+        var answers = new List<(uint Id, DeliveryState? State)>();
+        while (!Array.TrueForAll(ids, id => answers.Exists(answer => answer.Id == id)))
+        {
+            var disposition = await peer.NextAsync<Disposition>();
+            for (var id = disposition.First; id <= disposition.LastOrFirst; id++)
+            {
+                answers.Add((id, disposition.State));
+            }
+        }
+
+        return answers;
     }
 
     public async Task AcceptAsync(byte[] transaction, uint delivery) =>
