@@ -37,6 +37,17 @@ public sealed class GoalTests
     }
 
     [Test]
+    public void StartAndMemoryHaveTwoGoals()
+    {
+        BenchResult[] results = [Start("mamba", 0.4), Start("rabbitmq", 6)];
+        Assert.That(
+            new Report(results, "rabbitmq").ToMarkdown(),
+            Does.Contain("at most 0.5 s: reached (0.4 s); at least 14.0x less than RabbitMQ in this run: reached (15.0x)"));
+
+        static BenchResult Start(string label, double seconds) => new() { Label = label, Row = "start to accepting", Ok = true, Value = seconds, Unit = "s" };
+    }
+
+    [Test]
     public void RowsAreHeldAgainstOtherRowsOfTheirOwn()
     {
         BenchResult[] results =

@@ -96,7 +96,6 @@ public sealed class RunTests
         var result = await ResultAsync(Options(BenchMode.Both, "due") with { Rate = 1e9, Count = 5_000, Window = 20 });
         Assert.That(result.Ok, Is.True, string.Join('\n', result.Failures ?? []));
         Assert.That(result.Latency!.Maximum / 1e6, Is.GreaterThan(0.99 * result.Secs!.Value), "the last message waited for the whole run");
-        Assert.That(result.Acknowledgement!.Maximum / 1e6, Is.GreaterThan(0.9 * result.Secs.Value));
     }
 
     [Test]

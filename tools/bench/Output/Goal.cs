@@ -25,11 +25,11 @@ internal sealed record Goal(Func<GoalView, double?> Figure, Func<GoalView, doubl
         var (figure, bound) = (Figure(view), Bound(view));
         if (figure is not { } known || bound is not { } limit)
         {
-            return $"{(bound is { } b ? $"{Side} {Show(b)} " : "")}{Of}: not measured";
+            return $"{$"{(bound is { } b ? $"{Side} {Show(b)} " : "")}{Of}".TrimEnd()}: not measured";
         }
 
         var reached = IsAtLeast ? known >= limit : known <= limit;
-        return $"{Side} {Show(limit)} {Of}: {(reached ? "reached" : "**missed**")} ({Show(known)})";
+        return $"{Side} {$"{Show(limit)} {Of}".TrimEnd()}: {(reached ? "reached" : "**missed**")} ({Show(known)})";
     }
 
     private string Side => IsAtLeast ? "at least" : "at most";
@@ -57,6 +57,8 @@ internal sealed record Goal(Func<GoalView, double?> Figure, Func<GoalView, doubl
     public static Goal TailOfMedian(double times) => new(v => v.Own.P99 / v.Own.P50, _ => times, false, Times, "p50 for p99");
 
     public static Goal Value(double most, string unit) => new(v => v.Own.Value, _ => most, false, n => n.ToString("0.##", Numbers) + " " + unit, "");
+
+    public static Goal ValueTimesLessThanBase(double times) => new(v => v.Base?.Value / v.Own.Value, _ => times, true, Times, "less than RabbitMQ in this run");
 
     public static Goal ValueOver(string row, double more, string unit) =>
         new(v => v.Own.Value, v => v.Row(row)?.Value + more, false, n => n.ToString("0.#", Numbers) + " " + unit, $"({row} and {more:0} {unit})");

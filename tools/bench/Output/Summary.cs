@@ -81,7 +81,7 @@ internal static class Summary
             Sent = rig.Sent,
             Accepted = rig.Accepted,
             Received = rig.Received,
-            Secs = Math.Round(seconds, 4),
+            Secs = Math.Round(seconds, 6),
             MessagesPerSecond = Math.Round(perSecond),
             MegabytesPerSecond = Math.Round(perSecond * options.Size / 1e6, 2),
             Latency = options.Receives ? Quantiles.Of(LoadRig.LatencyOf(rig.Receivers.Select(r => r.Checker.Latencies))) : null,
