@@ -163,6 +163,22 @@ public sealed class RunTests
         Assert.That(rows.TrueForAll(r => r is { Ok: true, MessagesPerSecond: > 0 }), Is.True);
     }
 
+    [Test]
+    public async Task SelectorsAreWeighedOrTheirAbsenceIsSaid()
+    {
+        var (code, rows) = await CommandAsync("selectors", "--consumers", "4", "--topic-address", "", "--rounds", "1", "--count", "200", "--size", "100");
+        Assert.That(rows[0] is { Ok: true, Row: "4 consumers of a queue, no selectors", Received: 200 }, Is.True);
+        if (rows[1].Ok)
+        {
+            Assert.That((code, rows[1].Row, rows[1].Received, rows[2].Unit), Is.EqualTo((0, "4 selectors on a queue", (long?)200, "µs of broker CPU")));
+        }
+        else
+        {
+            Assert.That((code, rows.Count), Is.EqualTo((1, 2)), "no figure comes of it");
+            Assert.That(rows[1].Failures, Has.Some.Contains("apache.org:selector-filter:string"));
+        }
+    }
+
     [TestCase("queues", "--queues", "5")]
     [TestCase("selectors", "--selector", "region = 'r0001'")]
     [TestCase("growth", "--vary", "speed")]

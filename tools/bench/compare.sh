@@ -57,7 +57,11 @@ both_tools() { # ROW MODE COUNT OUR-ARGS -- NEUTRAL-ARGS
 rows_of_one_queue() {
     local size n one=${one_of[$lead]}
     for size in 100 1024 10240; do
-        n=$(count $((size > 1024 ? 100000 : 400000)) $((size > 1024 ? 15000 : 50000)))
+        case $size in # two seconds or so of each
+            100) n=$(count 800000 50000) ;;
+            1024) n=$(count 500000 50000) ;;
+            *) n=$(count 100000 15000) ;;
+        esac
         both_tools "$size B settled" both "$n" -a "$one" --size "$size" --settled -- -a "$one" -s "$size" -S
         [ "$size" -gt 1024 ] || both_tools "$size B unsettled" both "$n" -a "$one" --size "$size" -- -a "$one" -s "$size"
         both_tools "$size B durable" both "$n" -a "$one" --size "$size" --durable -- -a "$one" -s "$size" -d

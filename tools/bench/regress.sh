@@ -55,27 +55,30 @@ pair() { # ROW MODE COUNT NEUTRAL-ARGS: one run on each, by turns the one or the
 
 warm_up() { # both kinds of messages, so that Mamba's code is compiled as it is after a while; the forwarder's always is
     local kind
-    for kind in -S -d; do
-        watch_it 60 "$work/pload" both -a warm-up -s 1024 -n "$(scaled 200000)" "$kind" -h 127.0.0.1 -p "${port_of[mamba]}" -t 50 >/dev/null ||
+    for kind in -S -d '' -S; do
+        # shellcheck disable=SC2086 # no kind is no argument
+        watch_it 60 "$work/pload" both -a warm-up -s 1024 -n "$(scaled 200000)" $kind -h 127.0.0.1 -p "${port_of[mamba]}" -t 50 >/dev/null ||
             die "Mamba does not get through the warm-up: $(tail -n 3 "$work/mamba.log")"
     done
+    sleep 2 # what is compiled in the background is done by then
 }
 
 one_run() {
-    local size
+    local size n
     wait_for_quiet 20
     start mamba
     start forwarder
     warm_up
     for size in 100 1024 10240; do
-        pair "$size B settled" both $((size > 1024 ? 100000 : 400000)) -a q0 -s "$size" -S
-        [ "$size" -gt 1024 ] || pair "$size B unsettled" both 400000 -a q0 -s "$size"
-        pair "$size B durable" both $((size > 1024 ? 100000 : 400000)) -a q0 -s "$size" -d
+        case $size in 100) n=1000000 ;; 1024) n=600000 ;; *) n=100000 ;; esac # two seconds or so of each
+        pair "$size B settled" both "$n" -a q0 -s "$size" -S
+        [ "$size" -gt 1024 ] || pair "$size B unsettled" both "$n" -a q0 -s "$size"
+        pair "$size B durable" both "$n" -a q0 -s "$size" -d
     done
     pair 'ping-pong settled' pingpong 10000 -a q0 -s 100 -S
     pair 'ping-pong durable' pingpong 5000 -a q0 -s 100 -d
-    pair '10 queues settled' both 40000 -a q%d -s 1024 -S -P 10 -C 10
-    pair '10 queues durable' both 40000 -a q%d -s 1024 -d -P 10 -C 10
+    pair '10 queues settled' both 60000 -a q%d -s 1024 -S -P 10 -C 10
+    pair '10 queues durable' both 60000 -a q%d -s 1024 -d -P 10 -C 10
     stop mamba
     stop forwarder
 }
