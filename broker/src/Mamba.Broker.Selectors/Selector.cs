@@ -24,6 +24,9 @@ public sealed class Selector
         return Parser.Parse(expression, dialect, builder) is { } root ? new Selector(builder.Build(root)) : new Selector(program: null);
     }
 
+    /// <summary>True when the condition asks for the time (<c>UTC()</c>), which <see cref="SelectorInput.Now"/> must then hold.</summary>
+    public bool UsesClock => _program is { UsesClock: true };
+
     /// <summary>True when the condition is true of the message. Never throws: what cannot be read matches nothing.</summary>
     public bool Matches(in SelectorInput message) => Evaluate(message) == Truth.True;
 

@@ -16,6 +16,7 @@ import expiry from './expiry.mjs';
 import deadletter from './deadletter.mjs';
 import addresses from './addresses.mjs';
 import topics from './topics.mjs';
+import selectors from './selectors.mjs';
 import encodings from './encodings.mjs';
 import limits from './limits.mjs';
 import links from './links.mjs';
@@ -23,7 +24,7 @@ import hostile from './hostile.mjs';
 
 const groups = {
   connect, sasl, websocket, sender, outcomes, settlement, prefetch, credit, types, messages, large, transactions, relay, dynamic,
-  expiry, deadletter, addresses, topics, encodings, limits, links, hostile,
+  expiry, deadletter, addresses, topics, selectors, encodings, limits, links, hostile,
 };
 const DefaultTimeout = Number(process.env.CASE_TIMEOUT ?? 20_000);
 

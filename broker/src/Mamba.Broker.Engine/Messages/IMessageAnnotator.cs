@@ -65,5 +65,7 @@ public interface IMessageAnnotator
 public interface IMessageFilter
 {
     /// <summary>True when the message is to be delivered to the subscription.</summary>
-    bool Matches(StoredMessage message);
+    /// <param name="message">The message.</param>
+    /// <param name="deliveryCount">Failed deliveries so far: the header.delivery-count that the coming delivery will carry.</param>
+    bool Matches(StoredMessage message, uint deliveryCount);
 }

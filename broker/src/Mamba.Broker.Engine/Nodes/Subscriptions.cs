@@ -71,6 +71,12 @@ public interface ISubscription
     /// </summary>
     void Close(SettleOnClose mode);
 
+    /// <summary>
+    /// True when the last <see cref="Acquire"/> of a filtered subscription stopped before it had looked at every message: that it got
+    /// few or none does not mean that there are none. It has signalled itself.
+    /// </summary>
+    bool IsLooking { get; }
+
     /// <summary>Messages that could be acquired now; best effort, for flow.available.</summary>
     long Available { get; }
 }

@@ -104,6 +104,26 @@ internal sealed class ConsumerSet
         return (available + waiting - 1) / waiting;
     }
 
+    /// <summary>True while one of higher priority waits that has not seen all of this version.</summary>
+    public bool MustYield(QueueConsumer consumer, long version)
+    {
+        // By priority, so those behind it are of no interest.
+        foreach (var other in _consumers)
+        {
+            if (other.Priority <= consumer.Priority)
+            {
+                return false;
+            }
+
+            if (!other.IsBrowser && other.Wait != ConsumerWait.Idle && other.SeenVersion != version)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     /// <summary>Wakes as many waiting consumers as there are messages, in turn, of the highest priority that waits; and all that select.</summary>
     public void Wake(long available, long version, List<QueueConsumer> signals)
     {

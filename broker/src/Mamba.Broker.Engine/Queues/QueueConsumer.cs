@@ -13,7 +13,7 @@ internal sealed class QueueConsumer(QueueHost host, SubscribeOptions options, IS
     /// <summary>Messages looked at in one call; then the consumer is signalled again, so that it does not starve others.</summary>
     private const int ScanLimit = 1024;
 
-    private readonly long[]? _scan = options.Browse || options.Filter is not null ? new long[QueueIndex.Levels] : null;
+    private readonly ScanCursor? _cursor = options.Browse || options.Filter is not null ? new ScanCursor() : null;
     private AcquiredMessage[]? _candidates;
 
     public QueueHost Host => host;
@@ -27,7 +27,10 @@ internal sealed class QueueConsumer(QueueHost host, SubscribeOptions options, IS
     public bool IsExclusive => options.Exclusive;
 
     /// <summary>True for a consumer with a position of its own: it filters or browses.</summary>
-    public bool Scans => _scan is not null;
+    public bool Scans => _cursor is not null;
+
+    /// <summary>How far it has looked; only one that <see cref="Scans"/> has it.</summary>
+    public ScanCursor Cursor => _cursor!;
 
     public ushort Slot { get; set; }
 
@@ -42,6 +45,8 @@ internal sealed class QueueConsumer(QueueHost host, SubscribeOptions options, IS
     public bool IsAttached { get; set; } = true;
 
     public long Available => host.AvailableCount;
+
+    public bool IsLooking { get; set; }
 
     public int Acquire(Span<AcquiredMessage> into) => Scans && !into.IsEmpty ? AcquireByScan(into) : host.Acquire(this, into);
 
@@ -66,23 +71,13 @@ internal sealed class QueueConsumer(QueueHost host, SubscribeOptions options, IS
         return host.LoadBody(acquired.Token, acquired.MessageId, acquired.Location);
     }
 
-    public long ScanPosition(int level) => _scan![level];
-
-    public void MoveScan(int level, long sequence) => _scan![level] = sequence;
-
-    /// <summary>A message before the scan position is available again. Browsers do not go back: they would see it twice.</summary>
-    public void LowerScan(long token)
+    /// <summary>A message is available again. Browsers do not go back: they would see it twice.</summary>
+    public void OnReturned(long token)
     {
-        if (_scan is not null && !IsBrowser)
+        if (!IsBrowser)
         {
-            ReturnScan(token);
+            _cursor?.Return(token);
         }
-    }
-
-    private void ReturnScan(long token)
-    {
-        var level = QueueIndex.LevelOf(token);
-        _scan![level] = Math.Min(_scan[level], QueueIndex.SequenceOf(token));
     }
 
     /// <summary>Collects candidates under the lock, looks at them without it, and takes what matches and is still there.</summary>
@@ -95,32 +90,32 @@ internal sealed class QueueConsumer(QueueHost host, SubscribeOptions options, IS
         var version = -1L;
         while (more && taken < into.Length && looked < ScanLimit)
         {
-            var wanted = options.Filter is null ? Math.Min(ScanBatch, into.Length - taken) : ScanBatch;
+            // As many as there is room for, in case all match; more and more while few do.
+            var wanted = Math.Min(ScanBatch, Math.Max(into.Length - taken, options.Filter is null ? 0 : looked));
             more = !host.CollectCandidates(this, _candidates.AsSpan(0, wanted), out var count, out version);
             looked += count;
-            var matching = Select(_candidates.AsSpan(0, count), into.Length - taken, ref more);
+            var matching = Select(_candidates.AsSpan(0, count), into.Length - taken);
             taken += TakeMatching(_candidates.AsSpan(0, matching), into[taken..]);
         }
 
-        host.EndScan(this, satisfied: taken == into.Length, more ? -1 : version);
+        host.EndScan(this, satisfied: taken == into.Length, more, version);
         return taken;
     }
 
     /// <summary>Keeps the first <paramref name="room"/> matching candidates at the front; the others are released.</summary>
-    private int Select(Span<AcquiredMessage> candidates, int room, ref bool more)
+    private int Select(Span<AcquiredMessage> candidates, int room)
     {
         var kept = 0;
         for (var i = 0; i < candidates.Length; i++)
         {
             if (kept == room)
             {
-                host.Locked(this, candidates[i].Token, static (consumer, token) => consumer.ReturnScan(token));
-                more = true;
+                host.Return(this, candidates[i..]);
                 ReleaseAll(candidates[i..]);
                 break;
             }
 
-            if (Matches(candidates[i]))
+            if (Matches(ref candidates[i]))
             {
                 candidates[kept++] = candidates[i];
             }
@@ -133,27 +128,23 @@ internal sealed class QueueConsumer(QueueHost host, SubscribeOptions options, IS
         return kept;
     }
 
-    private bool Matches(in AcquiredMessage candidate)
+    /// <summary>Looks at a candidate. A body that was read from disk for it stays with it.</summary>
+    private bool Matches(ref AcquiredMessage candidate)
     {
         if (options.Filter is not { } filter)
         {
             return true;
         }
 
-        StoredMessage? message = null;
         try
         {
-            message = LoadBody(candidate);
-            return message is not null && filter.Matches(message);
+            candidate.Message ??= LoadBody(candidate);
+            return candidate.Message is { } message && filter.Matches(message, candidate.DeliveryCount);
         }
         catch (Exception cause) when (cause is EngineException or JournalException)
         {
             host.Context.Events.MessageDamaged(host.Name, candidate.MessageId, cause);
             return false;
-        }
-        finally
-        {
-            message?.Release();
         }
     }
 

@@ -135,7 +135,10 @@ internal sealed class QueueCore(NodeOptions options)
         return taken;
     }
 
-    /// <summary>Takes given messages for a filtering consumer; those no longer available are passed over.</summary>
+    /// <summary>
+    /// Takes given messages for a filtering consumer; those no longer available are passed over, and those that changed since they were
+    /// looked at are to be looked at again.
+    /// </summary>
     public int AcquireThese(QueueConsumer consumer, ReadOnlySpan<AcquiredMessage> candidates, Span<AcquiredMessage> into, QueueEffects effects)
     {
         var taken = 0;
@@ -147,7 +150,21 @@ internal sealed class QueueCore(NodeOptions options)
                 continue;
             }
 
-            Take(candidate.Token, ref entry, consumer, out into[taken++]);
+            if (entry.DeliveryCount != candidate.DeliveryCount || entry.Location != candidate.Location)
+            {
+                consumer.Cursor.Return(candidate.Token);
+                continue;
+            }
+
+            Take(candidate.Token, ref entry, consumer, out into[taken]);
+            if (into[taken].Message is null && candidate.Message is { } loaded)
+            {
+                // It was read from disk to be looked at: once is enough.
+                loaded.AddReference();
+                into[taken].Message = loaded;
+            }
+
+            taken++;
         }
 
         Wake(effects);
@@ -448,7 +465,7 @@ internal sealed class QueueCore(NodeOptions options)
 
         for (var i = 0; _consumers.HasScanners && i < _consumers.Count; i++)
         {
-            _consumers[i].LowerScan(token);
+            _consumers[i].OnReturned(token);
         }
     }
 

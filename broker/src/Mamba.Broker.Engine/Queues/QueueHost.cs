@@ -204,12 +204,15 @@ internal sealed partial class QueueHost(EngineContext context, uint id, QueueNam
         return result;
     }
 
-    /// <summary>Changes a consumer under the lock.</summary>
-    public void Locked(QueueConsumer consumer, long token, Action<QueueConsumer, long> change)
+    /// <summary>A filtering or browsing consumer has not looked at these after all.</summary>
+    public void Return(QueueConsumer consumer, ReadOnlySpan<AcquiredMessage> candidates)
     {
         lock (_gate)
         {
-            change(consumer, token);
+            foreach (ref readonly var candidate in candidates)
+            {
+                consumer.Cursor.Return(candidate.Token);
+            }
         }
     }
 
@@ -312,12 +315,16 @@ internal sealed partial class QueueHost(EngineContext context, uint id, QueueNam
         }
     }
 
-    /// <summary>A filtering or browsing consumer starts to look; false when it is detached.</summary>
-    public bool BeginScan(QueueConsumer consumer) => Run(consumer, static (_, looking, _) =>
+    /// <summary>A filtering or browsing consumer starts to look; false when it is detached, or it is another's turn.</summary>
+    public bool BeginScan(QueueConsumer consumer)
     {
-        looking.Wait = ConsumerWait.Signalled;
-        return looking.IsAttached;
-    });
+        lock (_gate)
+        {
+            consumer.Wait = ConsumerWait.Signalled;
+            consumer.IsLooking = false;
+            return consumer.IsAttached && (consumer.IsBrowser || !_core.Consumers.MustYield(consumer, _core.Version));
+        }
+    }
 
     /// <summary>Collects candidates; true when everything was looked at.</summary>
     public bool CollectCandidates(QueueConsumer consumer, Span<AcquiredMessage> into, out int count, out long version)
@@ -348,13 +355,16 @@ internal sealed partial class QueueHost(EngineContext context, uint id, QueueNam
         return taken;
     }
 
-    public void EndScan(QueueConsumer consumer, bool satisfied, long seenVersion)
+    /// <summary>It stops looking: it has all it wanted, or more could be looked at later, or it has seen all of a version.</summary>
+    public void EndScan(QueueConsumer consumer, bool satisfied, bool more, long version)
     {
         var effects = QueueEffects.Rent();
         lock (_gate)
         {
+            more |= consumer.Cursor.HasReturned;
             consumer.Wait = satisfied ? ConsumerWait.Idle : ConsumerWait.Armed;
-            consumer.SeenVersion = seenVersion;
+            consumer.SeenVersion = more ? -1 : version;
+            consumer.IsLooking = more && !satisfied && _core.Index.Available > 0;
             _core.Wake(effects);
         }
 

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Mamba.Broker.Engine;
 
 /// <summary>The walks over a queue's entries that are not on the way of a message. Called with the queue's lock held.</summary>
@@ -22,46 +24,60 @@ internal static class QueueScan
     }
 
     /// <summary>
-    /// Collects available messages from the consumer's own position on, and moves the position behind them.
+    /// Collects available messages that the consumer has not looked at, highest level first: those that came back behind its position,
+    /// then from there on, moving the position behind them.
     /// </summary>
     /// <returns>True when everything was looked at.</returns>
     public static bool CollectCandidates(QueueCore core, QueueConsumer consumer, Span<AcquiredMessage> into, long now, QueueEffects effects, out int count)
     {
         count = 0;
+        var cursor = consumer.Cursor;
         for (var level = QueueIndex.Levels - 1; level >= 0; level--)
         {
+            while (count < into.Length && cursor.TryTakeReturned(level, out var returned))
+            {
+                ref var entry = ref core.Index.Find(returned);
+                if (!Unsafe.IsNullRef(ref entry) && entry.State == EntryState.Available)
+                {
+                    Consider(core, consumer, returned, ref entry, into, ref count, now, effects);
+                }
+            }
+
             if (core.Index.Level(level) is not { } log)
             {
                 continue;
             }
 
-            var sequence = Math.Max(consumer.ScanPosition(level), log.Cursor);
+            var sequence = Math.Max(cursor.PositionOf(level), log.Cursor);
             while (log.TryFindAvailable(ref sequence))
             {
                 if (count == into.Length)
                 {
-                    consumer.MoveScan(level, sequence);
+                    cursor.MoveTo(level, sequence);
                     return false;
                 }
 
-                var token = QueueIndex.TokenOf(level, sequence);
-                ref var entry = ref log.Find(sequence);
-                if (core.Policy.IsExpired(entry, now))
-                {
-                    core.Expire(token, ref entry, effects);
-                }
-                else if (!core.IsExcluded(token, entry, consumer))
-                {
-                    Describe(token, entry, out into[count++]);
-                }
-
+                Consider(core, consumer, QueueIndex.TokenOf(level, sequence), ref log.Find(sequence), into, ref count, now, effects);
                 sequence++;
             }
 
-            consumer.MoveScan(level, sequence);
+            cursor.MoveTo(level, sequence);
         }
 
-        return true;
+        return !cursor.HasReturned;
+    }
+
+    private static void Consider(
+        QueueCore core, QueueConsumer consumer, long token, ref QueueEntry entry, Span<AcquiredMessage> into, ref int count, long now, QueueEffects effects)
+    {
+        if (core.Policy.IsExpired(entry, now))
+        {
+            core.Expire(token, ref entry, effects);
+        }
+        else if (!core.IsExcluded(token, entry, consumer))
+        {
+            Describe(token, entry, out into[count++]);
+        }
     }
 
     /// <summary>Hands expired messages over to be moved until <paramref name="left"/> runs out; returns the earliest expiry that remains.</summary>

@@ -40,7 +40,7 @@ internal sealed class SubscriptionNode : ISubscriptionNode, IQueueOwner
 
     /// <summary>True when a message published to the topic belongs on this subscription.</summary>
     public bool Wants(StoredMessage message) =>
-        (NoLocal is null || !NoLocal.Equals(message.Origin)) && (Options.Filter is null || Options.Filter.Matches(message));
+        (NoLocal is null || !NoLocal.Equals(message.Origin)) && (Options.Filter is null || Options.Filter.Matches(message, deliveryCount: 0));
 
     public ISubscription Subscribe(SubscribeOptions options, ISubscriber subscriber)
     {

@@ -24,6 +24,8 @@ internal sealed class ExpressionProgram
 
     public NameTable Annotations { get; }
 
+    public bool UsesClock { get; init; }
+
     public Truth Evaluate(in SelectorInput input)
     {
         Span<Value> slots = stackalloc Value[Fields.Length];
@@ -41,6 +43,9 @@ internal sealed class ProgramBuilder
 {
     private readonly List<Field> _fields = [];
     private readonly MemoryStream _literals = new();
+
+    /// <summary>The expression asks for the time.</summary>
+    public bool UsesClock { get; set; }
 
     /// <summary>The slot of a field; the same field has one slot however often it is named. -1: there are too many.</summary>
     public int SlotOf(in Field field)
@@ -69,5 +74,5 @@ internal sealed class ProgramBuilder
         return Value.Bytes(kind, BytesOrigin.Literals, offset, bytes.Length);
     }
 
-    public ExpressionProgram Build(Node root) => new(root, _fields, _literals.ToArray());
+    public ExpressionProgram Build(Node root) => new(root, _fields, _literals.ToArray()) { UsesClock = UsesClock };
 }

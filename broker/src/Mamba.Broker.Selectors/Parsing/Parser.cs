@@ -236,6 +236,7 @@ internal sealed partial class Parser
         if (string.Equals(name.Text, "UTC", StringComparison.OrdinalIgnoreCase))
         {
             Take(TokenKind.Close, "')'");
+            _program.UsesClock = true;
             return Count(new UtcNode(), name.Position);
         }
 

@@ -133,7 +133,7 @@ internal sealed class LinkBinder(AmqpConnection connection)
             throw new LinkRefusedException(Refusal.NotOwner(node.Address));
         }
 
-        var binding = await connection.InTurn(SourceBinding.MakeAsync(Server.Engine, connection.ContainerId, node, attach));
+        var binding = await connection.InTurn(SourceBinding.MakeAsync(Server.Engine, Server.Time, connection.ContainerId, node, attach));
         if (IsAbandoned(link))
         {
             Abandon(link, owner);
@@ -163,7 +163,7 @@ internal sealed class LinkBinder(AmqpConnection connection)
             Durable = TerminusDurability.UnsettledState,
             ExpiryPolicy = TerminusExpiryPolicy.Never,
             DistributionMode = DistributionMode.Copy,
-            Filter = SourceBinding.FiltersOf(found.Options),
+            Filter = SourceFilters.Describe(found.Options),
             Outcomes = AllOutcomes,
             Capabilities = TerminusCapabilities.DescribeSubscription(found.Options.Shared, found.Key.ClientId is null),
         }));

@@ -105,7 +105,7 @@ internal sealed class OutboundLink : LinkHandler, ISubscriber
         }
 
         _settlements.Flush();
-        if (_endpoint is { Drain: true, Credit: > 0, Session.RemoteIncomingWindow: > 0 } && _next == _count)
+        if (_endpoint is { Drain: true, Credit: > 0, Session.RemoteIncomingWindow: > 0 } && _next == _count && !_subscription.IsLooking)
         {
             _endpoint.Drained();
         }

@@ -8,7 +8,6 @@ namespace Mamba.Broker.Server.Links;
 /// <summary>What a consumer's source comes to on its node: a queue, a browser, a subscription of its own, or a named one.</summary>
 internal sealed class SourceBinding
 {
-    private static readonly Symbol NoLocalKey = new("no-local");
     private static readonly Symbol PriorityKey = new("priority");
     private static readonly Symbol PriorityAlias = new("rabbitmq:priority");
 
@@ -36,22 +35,24 @@ internal sealed class SourceBinding
     /// <summary>Deletes the subscription (the peer closed the link, which for a durable one means unsubscribe), or null.</summary>
     public Func<Task>? CloseTerminus { get; private init; }
 
-    public static async ValueTask<SourceBinding> MakeAsync(MessageEngine engine, string clientId, IMessageNode node, Attach attach)
+    /// <exception cref="LinkRefusedException">A filter cannot be used.</exception>
+    public static async ValueTask<SourceBinding> MakeAsync(MessageEngine engine, TimeProvider time, string clientId, IMessageNode node, Attach attach)
     {
         var source = attach.Source!;
         var isCopy = source.DistributionMode == DistributionMode.Copy;
-        var filters = FindNoLocal(source.Filter, node.Kind);
+        var filters = SourceFilters.Read(source.Filter, node.Kind, time);
         var options = new SubscribeOptions
         {
             Browse = isCopy && node.Kind == NodeKind.Queue,
             Priority = ReadPriority(attach.Properties),
-            NoLocalOrigin = filters is null ? null : clientId,
+            Filter = filters.Filter,
+            NoLocalOrigin = filters.NoLocal ? clientId : null,
         };
         var wanted = TerminusCapabilities.Parse(source.Capabilities);
         var durable = source.Durable != TerminusDurability.None || source.ExpiryPolicy == TerminusExpiryPolicy.Never;
         if (node.Kind != NodeKind.Topic || (!durable && !wanted.Shared))
         {
-            return new SourceBinding(node, named: null, options) { IsCopy = isCopy, FiltersInForce = filters };
+            return new SourceBinding(node, named: null, options) { IsCopy = isCopy, FiltersInForce = filters.InForce };
         }
 
         var key = durable
@@ -60,13 +61,15 @@ internal sealed class SourceBinding
         var named = await engine.CreateOrFindSubscriptionAsync(key, node.Address, new SubscriptionOptions
         {
             Shared = wanted.Shared,
-            NoLocalOrigin = filters is null ? null : clientId,
+            Filter = filters.Filter,
+            FilterDefinition = filters.Definition,
+            NoLocalOrigin = filters.NoLocal ? clientId : null,
         });
-        return new SourceBinding(node, named, options with { NoLocalOrigin = null })
+        return new SourceBinding(node, named, options with { Filter = null, NoLocalOrigin = null })
         {
             IsDurable = durable,
             IsCopy = isCopy,
-            FiltersInForce = filters,
+            FiltersInForce = filters.InForce,
             Capabilities = TerminusCapabilities.DescribeSubscription(wanted.Shared, wanted.Global),
             CloseTerminus = durable ? () => engine.DeleteSubscriptionAsync(key) : null,
         };
@@ -74,30 +77,6 @@ internal sealed class SourceBinding
 
     public ISubscription Subscribe(ISubscriber subscriber) =>
         _named is null ? _node.Subscribe(_options, subscriber) : _named.Subscribe(_options, subscriber);
-
-    /// <summary>The filters in force on a subscription that exists, for a look-up; null for none.</summary>
-    public static AmqpMap? FiltersOf(SubscriptionOptions options) => options.NoLocalOrigin is null
-        ? null
-        : new AmqpMap { { NoLocalKey, new DescribedValue(FilterDescriptors.NoLocalCode, new List<object?>()) } };
-
-    /// <summary>The no-local entry, recognised by its descriptor whatever its key and content; it means something on topics only.</summary>
-    private static AmqpMap? FindNoLocal(AmqpMap? filters, NodeKind kind)
-    {
-        if (kind != NodeKind.Topic || filters is null)
-        {
-            return null;
-        }
-
-        foreach (var (key, value) in filters)
-        {
-            if (FilterDescriptors.Is(value, FilterDescriptors.NoLocalCode))
-            {
-                return new AmqpMap { { key, value } };
-            }
-        }
-
-        return null;
-    }
 
     private static int ReadPriority(AmqpMap? properties) => (properties?[PriorityKey] ?? properties?[PriorityAlias]) switch
     {

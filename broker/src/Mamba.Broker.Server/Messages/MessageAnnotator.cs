@@ -3,6 +3,8 @@ using Mamba.Amqp.Messaging;
 using Mamba.Amqp.Transport;
 using Mamba.Amqp.Types;
 using Mamba.Broker.Engine;
+using Mamba.Broker.Selectors;
+using Mamba.Broker.Selectors.Filters;
 
 namespace Mamba.Broker.Server.Messages;
 
@@ -10,7 +12,7 @@ namespace Mamba.Broker.Server.Messages;
 /// Writes message-annotations: why and from where a message was moved, and what a consumer asked to add. The bare message behind
 /// them stays byte for byte. Thread-safe.
 /// </summary>
-public sealed class MessageAnnotator : IMessageAnnotator
+public sealed class MessageAnnotator(TimeProvider? time = null) : IMessageAnnotator
 {
     private static readonly Symbol Reason = new("x-opt-dead-letter-reason");
     private static readonly Symbol Error = new("x-opt-dead-letter-error");
@@ -54,7 +56,18 @@ public sealed class MessageAnnotator : IMessageAnnotator
         return Rewrite(original, merged);
     }
 
-    public IMessageFilter? RestoreFilter(ReadOnlyMemory<byte> definition) => null;
+    public IMessageFilter? RestoreFilter(ReadOnlyMemory<byte> definition)
+    {
+        try
+        {
+            return FilterSet.Restore(definition).Selector is { } selector ? new SelectorFilter(selector, time ?? TimeProvider.System) : null;
+        }
+        catch (Exception cause) when (cause is SelectorException or AmqpException)
+        {
+            // Written by a later version. Too many messages are better than lost ones: the subscription gets all.
+            return null;
+        }
+    }
 
     private static string NameOf(DeadLetterReason reason) => reason switch
     {

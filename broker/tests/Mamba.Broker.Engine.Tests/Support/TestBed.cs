@@ -328,7 +328,7 @@ internal sealed class TextFilter(string prefix) : IMessageFilter
 
     public ReadOnlyMemory<byte> Definition => _prefix;
 
-    public bool Matches(StoredMessage message) => message.Span.StartsWith(_prefix);
+    public bool Matches(StoredMessage message, uint deliveryCount) => message.Span.StartsWith(_prefix);
 }
 
 internal sealed class RecordedEvents : IEngineEvents

@@ -173,6 +173,35 @@ internal sealed class KilledBrokerTests
         Assert.That(found, Is.EqualTo(new[] { "2", "4", "5" }));
     }
 
+    [Test]
+    public async Task A_durable_subscription_selects_after_the_start_as_before_it()
+    {
+        var selector = new AmqpMap { { new Symbol("jms-selector"), new DescribedValue(FilterDescriptors.SelectorCode, "JMSPriority > 4") } };
+        await using (var subscriber = await SubscribeAsync(credit: 0, selector))
+        {
+            await subscriber.SendAsync(Frames.Detach(0, closed: false));
+            await subscriber.NextAsync<Detach>();
+            await subscriber.CloseAsync();
+        }
+
+        await PublishWithPriorityAsync("low before", 1);
+        await PublishWithPriorityAsync("high before", 8);
+        await _life.KillAndRestartAsync();
+        await PublishWithPriorityAsync("low after", 1);
+        await PublishWithPriorityAsync("high after", 8);
+        await using var again = await SubscribeAsync(credit: 10, selector);
+        Assert.That((await again.ReceiveAsync()).Body, Is.EqualTo("high before"));
+        Assert.That((await again.ReceiveAsync()).Body, Is.EqualTo("high after"));
+    }
+
+    private async Task PublishWithPriorityAsync(string body, byte priority)
+    {
+        await using var peer = await RawPeer.BeginAsync(_life.Endpoint);
+        await peer.AttachSenderAsync(0, "topic://news");
+        var message = Frames.Message(body, MessageHeader.Default with { Durable = true, Priority = priority });
+        Assert.That(await peer.PublishAsync(0, 0, message), Is.InstanceOf<Accepted>());
+    }
+
     /// <summary>Settles with an outcome and waits until the broker says that it has it stored.</summary>
     internal static async Task SettleAndWaitAsync(RawPeer peer, uint id, Outcome outcome)
     {
@@ -181,14 +210,17 @@ internal sealed class KilledBrokerTests
         Assert.That((answer.Role, answer.First, answer.Settled), Is.EqualTo((Role.Sender, id, true)));
     }
 
-    private async Task<RawPeer> SubscribeAsync(uint credit)
+    private async Task<RawPeer> SubscribeAsync(uint credit, AmqpMap? filter = null)
     {
         var peer = await RawPeer.BeginAsync(_life.Endpoint, "subscriber");
         await peer.SendAsync(Frames.Of(new Attach
         {
             Name = "daily",
             Role = Role.Receiver,
-            Source = new Source { Address = "topic://news", Durable = TerminusDurability.UnsettledState, ExpiryPolicy = TerminusExpiryPolicy.Never },
+            Source = new Source
+            {
+                Address = "topic://news", Durable = TerminusDurability.UnsettledState, ExpiryPolicy = TerminusExpiryPolicy.Never, Filter = filter,
+            },
             Target = new Target { Address = "here" },
         }));
         Assert.That((await peer.NextAsync<Attach>()).Source, Is.Not.Null);
