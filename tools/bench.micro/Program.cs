@@ -9,6 +9,12 @@ using BenchmarkDotNet.Toolchains.InProcess.Emit;
 using Mamba.Tools.Bench.Micro;
 using Perfolizer.Horology;
 
+if (args is ["--cpu", ..])
+{
+    CpuTable.Print(Console.Out, args.Length > 1 ? args[1] : string.Empty);
+    return 0;
+}
+
 // In this process: no project is generated and built for each benchmark, and the settings of the garbage collector are ours.
 // Short rounds keep the whole set below five minutes; the error column says what that costs in precision.
 var job = Job.Default
