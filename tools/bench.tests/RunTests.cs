@@ -108,6 +108,18 @@ public sealed class RunTests
     }
 
     [Test]
+    public async Task CpuTimeBehindABacklogCountsFromWhenTheReceiversCome()
+    {
+        var failures = new Checking.Failures();
+        var measurement = new Measurement(null);
+        await using var rig = new LoadRig(Options(BenchMode.Both, "backlog-cpu") with { Backlog = 300, Count = 50 }, measurement, failures);
+        await rig.RunAsync(TestContext.CurrentContext.CancellationToken);
+        Assert.That(failures.Any, Is.False);
+        Assert.That(measurement.Began, Is.EqualTo(rig.Window!.Value.Began), "filling the queue is no part of it");
+        Assert.That(rig.Received, Is.EqualTo(350));
+    }
+
+    [Test]
     public async Task AMessageThatDoesNotBelongFailsTheRun()
     {
         Assert.That(await RunAsync(Options(BenchMode.Send, "stale") with { Count = 1 }), Is.Zero);

@@ -129,7 +129,7 @@ internal sealed class LoadRig : IAsyncDisposable
 
         await Task.WhenAll(_senders.Select(s => s.Done)).WaitAsync(ct);
         Measurement.End();
-        Window = new BacklogWindow(_options.Count * _options.Senders, Received, Clock.Now() - began);
+        Window = new BacklogWindow(began, _options.Count * _options.Senders, Received, Clock.Now() - began);
         _arrivals.Expect(_options.ExpectedOf(Sent));
         await _arrivals.Complete.WaitAsync(ct);
     }
@@ -238,8 +238,8 @@ internal sealed class LoadRig : IAsyncDisposable
     }
 }
 
-/// <summary>What a queue with a backlog took in and gave out while both went on, in so many nanoseconds.</summary>
-internal readonly record struct BacklogWindow(long In, long Out, long Nanoseconds)
+/// <summary>What a queue with a backlog took in and gave out while both went on, in so many nanoseconds from its beginning.</summary>
+internal readonly record struct BacklogWindow(long Began, long In, long Out, long Nanoseconds)
 {
     /// <summary>Messages that went through: half of those in and out, so that it compares with a queue where they are the same.</summary>
     public long Through => (In + Out) / 2;

@@ -124,7 +124,7 @@ internal sealed class SenderLoad(BenchOptions options, int index, uint run, Meas
     {
         var sequence = _sent;
         var due = _interval > 0 ? NextDue : Clock.Now();
-        if (sequence == options.Warmup)
+        if (sequence == options.Warmup && options.Backlog == 0)
         {
             measurement.Begin(due);
         }
