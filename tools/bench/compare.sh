@@ -90,6 +90,10 @@ rows_of_transactions() { # RabbitMQ has none over AMQP 1.0
     if wanted 'transactions of 10, durable'; then
         ours mamba 'transactions of 10, durable' both -a "$one" --size 1024 --durable --transaction 10 --count "$n" --warmup $((n / 50 * 10))
     fi
+    n=$(scaled 200000)
+    if wanted 'transactions of 10, durable, 16 open'; then
+        ours mamba 'transactions of 10, durable, 16 open' both -a "$one" --size 1024 --durable --transaction 10 --transactions-open 16 --count "$n" --warmup $((n / 50 * 10))
+    fi
     n=$(scaled 20000)
     if wanted 'transactions of 10, durable, 10 producers'; then
         ours mamba 'transactions of 10, durable, 10 producers' both -a "$one" --size 1024 --durable --transaction 10 --senders 10 --count "$n" --warmup $((n / 50 * 10))

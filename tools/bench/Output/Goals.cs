@@ -51,6 +51,7 @@ internal static class Goals
         ["fan-out to 10 settled"] = [Goal.Rate(250_000, "deliveries/s"), Goal.TimesBase(5)],
         ["fan-out to 10 durable"] = [Goal.Rate(100_000, "deliveries/s"), Goal.TimesBase(5)],
         ["transactions of 10, durable"] = [Goal.Rate(30_000)],
+        ["transactions of 10, durable, 16 open"] = [Goal.Rate(30_000)],
         ["transactions of 10, durable, 10 producers"] = [Goal.Rate(30_000)],
         ["fill 1024 B durable"] = [Goal.ShareOfRow(1, "1024 B durable"), Goal.TimesBase(5)],
         ["drain 1024 B durable"] = [Goal.ShareOfRow(1, "1024 B durable"), Goal.TimesBase(5)],
