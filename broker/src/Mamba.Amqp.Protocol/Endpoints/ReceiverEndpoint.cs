@@ -280,6 +280,13 @@ public sealed class ReceiverEndpoint : LinkEndpoint
 
     private void Deliver(in IncomingDelivery delivery, ReadOnlySpan<byte> payload)
     {
+        // Our attach never lists unsettled deliveries, so what a sender resumes is unknown here and must be ignored (§2.7.5).
+        if (delivery.IsResumed)
+        {
+            Session.Engine.Handler.OnDeliveryAborted(this, in delivery);
+            return;
+        }
+
         if (!delivery.IsSettled)
         {
             Session.OnIncomingUnsettled(this, delivery.DeliveryId);

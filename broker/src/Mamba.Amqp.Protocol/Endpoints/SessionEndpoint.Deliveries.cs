@@ -156,6 +156,13 @@ public sealed partial class SessionEndpoint
 
     private void OnDisposition(in Disposition disposition)
     {
+        // Serial numbers: a last that is half the circle or more ahead lies behind first, and would name all but what was meant.
+        if (disposition.Last is { } end && unchecked((int)(end - disposition.First)) < 0)
+        {
+            throw EndpointErrors.Session(
+                ErrorCondition.InvalidField, $"A disposition names deliveries {disposition.First} to {end}, which runs backwards.");
+        }
+
         if (disposition.Role == Role.Receiver)
         {
             OnReceiverDisposition(disposition.First, disposition.Last ?? disposition.First, disposition.State, disposition.Settled);
