@@ -1,0 +1,88 @@
+using System.Text.Json.Nodes;
+using Mamba.Amqp.Conformance.Adapters;
+using Mamba.Amqp.Conformance.Running;
+using Mamba.Broker.Testing;
+
+namespace Mamba.Amqp.Conformance.Tests;
+
+/// <summary>Every case of the suite against a Mamba of its own. A case that is not applicable has to be one that is named here.</summary>
+[TestFixture]
+[Parallelizable(ParallelScope.All)]
+public sealed class ConformanceTests
+{
+    // A guard against hanging, not a measure: a busy machine may take its time.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    private const string User = "conformance";
+    private const string Password = "open sesame";
+
+    private TempDirectory? _folder;
+    private BrokerProcess? _broker;
+    private PlainAdapter? _adapter;
+    private SuiteRunner? _runner;
+
+    /// <summary>What Mamba does not offer, and why a broker may do without.</summary>
+    private static IReadOnlySet<string> NotOffered { get; } = new HashSet<string>(StringComparer.Ordinal)
+    {
+        // The source of a queue ends when its link detaches; only subscriptions outlive their links.
+        "DISPOSITION-05",
+    };
+
+    private static IEnumerable<TestCaseData> Cases() => ConformanceCase.All.Select(static c => new TestCaseData(c).SetArgDisplayNames(c.Id));
+
+    [OneTimeSetUp]
+    public async Task StartBroker()
+    {
+        _folder = new TempDirectory();
+        var configuration = new JsonObject
+        {
+            ["limits"] = new JsonObject { ["maxMessageSize"] = 1024 * 1024, ["idleTimeout"] = "8 s" },
+            ["addresses"] = new JsonObject
+            {
+                ["rules"] = new JsonArray(new JsonObject { ["pattern"] = "conformance-missing.#", ["autoCreate"] = false }),
+            },
+        };
+        await File.WriteAllTextAsync(_folder["mamba.json"], configuration.ToJsonString());
+        await using (var adding = await BrokerProcess.RunAsync(["user", "add", User, "--data", _folder["data"]], input: $"{Password}\n"))
+        {
+            Assert.That(adding.ExitCode, Is.Zero, () => $"The user could not be added:\n{adding.Output}\n{adding.Errors}");
+        }
+
+        _broker = await BrokerProcess.StartAsync(_folder["data"], "--config", _folder["mamba.json"]);
+        _adapter = new PlainAdapter(missing: "conformance-missing.x");
+        var target = new BrokerTarget("127.0.0.1", _broker.Amqp.Port)
+        {
+            WebSocket = new Uri($"ws://127.0.0.1:{_broker.Console.Port}/amqp"),
+            User = User,
+            Password = Password,
+            Anonymous = true,
+        };
+        _runner = new SuiteRunner(target, _adapter, Patience);
+    }
+
+    [OneTimeTearDown]
+    public async Task StopBroker()
+    {
+        if (_broker is not null)
+        {
+            await _broker.DisposeAsync();
+        }
+
+        if (_adapter is not null)
+        {
+            await _adapter.DisposeAsync();
+        }
+
+        _folder?.Dispose();
+    }
+
+    [TestCaseSource(nameof(Cases))]
+    public async Task Case(ConformanceCase toRun)
+    {
+        var result = await _runner!.RunAsync(toRun);
+        var report = $"{toRun.Id} §{toRun.Section} {toRun.Title}\n{result.Detail}\n{string.Join('\n', result.Trace)}";
+        var expected = NotOffered.Contains(toRun.Id) ? Verdict.NotApplicable : Verdict.Pass;
+        Assert.That(result.Verdict, Is.EqualTo(expected), report);
+        Assert.That(_broker!.HasExited, Is.False, () => $"The broker ended:\n{_broker.Output}\n{_broker.Errors}");
+    }
+}

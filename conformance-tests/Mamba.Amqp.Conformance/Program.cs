@@ -1,0 +1,3 @@
+using Mamba.Amqp.Conformance;
+
+return await CommandLine.Make().Parse(args).InvokeAsync();
