@@ -7,6 +7,9 @@ namespace Mamba.Broker.Engine;
 /// <content>Nodes by address, and their definitions in the journal.</content>
 public sealed partial class MessageEngine
 {
+    /// <summary>Characters of whom a temporary node is for that go into its name.</summary>
+    private const int MaxOrigin = 100;
+
     private readonly ConcurrentDictionary<string, IRoutingNode> _nodes = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<SubscriptionKey, SubscriptionNode> _subscriptions = new();
     private readonly Dictionary<uint, NodeDefinition> _nodeDefinitions = [];
@@ -43,10 +46,10 @@ public sealed partial class MessageEngine
         }
     }
 
-    public partial Task<IMessageNode> CreateTemporaryAsync(NodeKind kind, LifetimePolicy policy, object owner)
+    public partial Task<IMessageNode> CreateTemporaryAsync(NodeKind kind, LifetimePolicy policy, object owner, string? origin)
     {
         ArgumentNullException.ThrowIfNull(owner);
-        var address = "temp-" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
+        var address = $"temp-{Legible(origin)}{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16))}";
         var template = _context.Options.OptionsFor(address);
         var options = template with
         {
@@ -315,4 +318,17 @@ public sealed partial class MessageEngine
             _definitionGate.Release();
         }
     }
+
+    /// <summary>What of an origin can stand in an address: wildcards, separators of levels and whatever else has a meaning become "_".</summary>
+    private static string Legible(string? origin) => string.IsNullOrEmpty(origin)
+        ? ""
+        : string.Create(Math.Min(origin.Length, MaxOrigin) + 1, origin, static (name, from) =>
+        {
+            for (var i = 0; i < name.Length - 1; i++)
+            {
+                name[i] = char.IsAsciiLetterOrDigit(from[i]) || from[i] == '-' ? from[i] : '_';
+            }
+
+            name[^1] = '-';
+        });
 }

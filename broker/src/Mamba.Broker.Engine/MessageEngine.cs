@@ -34,12 +34,13 @@ public sealed partial class MessageEngine : IAsyncDisposable
     public partial Task<IMessageNode> GetOrCreateAsync(string address, NodeKind kind, NodeOptions? options = null);
 
     /// <summary>
-    /// Makes a temporary node named "temp-" and 128 random bits. It is not journaled and does not outlive the process.
+    /// Makes a temporary node named "temp-", whom it is for, and 128 random bits. It is not journaled and does not outlive the process.
     /// </summary>
     /// <param name="kind">Queue or topic.</param>
     /// <param name="policy">When it is deleted.</param>
     /// <param name="owner">Whose <see cref="CloseOwner"/> starts the policy: the creating link or connection.</param>
-    public partial Task<IMessageNode> CreateTemporaryAsync(NodeKind kind, LifetimePolicy policy, object owner);
+    /// <param name="origin">For people who trace the node (AMQP 1.0 §3.5.3): put into the name, as far as its characters are harmless there; null for none.</param>
+    public partial Task<IMessageNode> CreateTemporaryAsync(NodeKind kind, LifetimePolicy policy, object owner, string? origin = null);
 
     /// <summary>Whether an address is one of those that <see cref="CreateTemporaryAsync"/> makes: such a node is never made by naming it.</summary>
     public static bool IsTemporaryName(string address) => address.StartsWith("temp-", StringComparison.Ordinal);

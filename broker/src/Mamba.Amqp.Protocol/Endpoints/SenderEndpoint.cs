@@ -2,12 +2,15 @@ using Mamba.Amqp.Codec;
 using Mamba.Amqp.Framing;
 using Mamba.Amqp.Messaging;
 using Mamba.Amqp.Transport;
+using Mamba.Amqp.Types;
 
 namespace Mamba.Amqp.Endpoints;
 
 /// <summary>Our end of a link on which we send: credit, drain, transfers and their settlement (AMQP 1.0 §2.6.7, §2.6.12).</summary>
 public sealed class SenderEndpoint : LinkEndpoint
 {
+    private static readonly Symbol TransactionKey = "txn-id";
+
     private SenderCredit _credit;
     private bool _hasEarlyFlow;
     private bool _echo;
@@ -165,6 +168,12 @@ public sealed class SenderEndpoint : LinkEndpoint
 
     internal override void OnFlow(in Flow flow)
     {
+        // Credit that asks for deliveries within a transaction must not give deliveries outside of it (§4.4.3).
+        if (flow.Properties?[TransactionKey] is not null)
+        {
+            throw EndpointErrors.Link(ErrorCondition.NotImplemented, "Messages cannot be acquired by a transaction; retire them by one.");
+        }
+
         // An answer that is owed leaves before the credit it speaks of is changed (ARTEMIS-2642).
         if (Drain && !flow.Drain && LocalAttach is not null)
         {

@@ -156,11 +156,10 @@ public sealed partial class SessionEndpoint
 
     private void OnDisposition(in Disposition disposition)
     {
-        // Serial numbers: a last that is half the circle or more ahead lies behind first, and would name all but what was meant.
-        if (disposition.Last is { } end && unchecked((int)(end - disposition.First)) < 0)
+        // Serial numbers: from 9 to 3 is not a range that wraps, but one that runs backwards and names nothing.
+        if (disposition.Last is { } end && end < disposition.First && unchecked((int)(end - disposition.First)) < 0)
         {
-            throw EndpointErrors.Session(
-                ErrorCondition.InvalidField, $"A disposition names deliveries {disposition.First} to {end}, which runs backwards.");
+            return;
         }
 
         if (disposition.Role == Role.Receiver)

@@ -14,6 +14,9 @@ namespace Mamba.Broker.Server.Links;
 /// </summary>
 internal sealed class LinkBinder(AmqpConnection connection)
 {
+    /// <summary>Characters of the container-id, and of the link's name, that go into the address of a node made for the link.</summary>
+    private const int NameInAddress = 48;
+
     private static readonly Symbol[] AllOutcomes =
         [new("amqp:accepted:list"), new("amqp:rejected:list"), new("amqp:released:list"), new("amqp:modified:list")];
 
@@ -95,7 +98,7 @@ internal sealed class LinkBinder(AmqpConnection connection)
         await connection.StealLinkAsync(link, attach);
         var owner = new TerminusOwner(connection);
         var node = target.Dynamic || target.Address is not null
-            ? await connection.InTurn(ResolveAsync(target.Address, target.Dynamic, target.DynamicNodeProperties, target.Capabilities, owner))
+            ? await connection.InTurn(ResolveAsync(target.Address, target.Dynamic, target.DynamicNodeProperties, target.Capabilities, owner, link.Name))
             : null;
         if (IsAbandoned(link))
         {
@@ -127,7 +130,7 @@ internal sealed class LinkBinder(AmqpConnection connection)
         await connection.StealLinkAsync(link, attach);
         var owner = new TerminusOwner(connection);
         var node = await connection.InTurn(
-            ResolveAsync(source.Address, source.Dynamic, source.DynamicNodeProperties, source.Capabilities, owner));
+            ResolveAsync(source.Address, source.Dynamic, source.DynamicNodeProperties, source.Capabilities, owner, link.Name));
         if (node is { IsTemporary: true, Owner: TerminusOwner other } && other.Connection != connection)
         {
             throw new LinkRefusedException(Refusal.NotOwner(node.Address));
@@ -170,13 +173,16 @@ internal sealed class LinkBinder(AmqpConnection connection)
     }
 
     private async ValueTask<IMessageNode> ResolveAsync(
-        string? address, bool dynamic, AmqpMap? properties, Symbol[]? capabilities, TerminusOwner owner)
+        string? address, bool dynamic, AmqpMap? properties, Symbol[]? capabilities, TerminusOwner owner, string linkName)
     {
         var wanted = TerminusCapabilities.Parse(capabilities);
         return dynamic
-            ? await Server.Engine.CreateTemporaryAsync(wanted.Kind ?? NodeKind.Queue, LifetimePolicies.Read(properties), owner)
+            ? await Server.Engine.CreateTemporaryAsync(
+                wanted.Kind ?? NodeKind.Queue, LifetimePolicies.Read(properties), owner, $"{Beginning(connection.ContainerId)}-{Beginning(linkName)}")
             : await Server.Addresses.ResolveAsync(NodeAddress.Parse(address!, wanted));
     }
+
+    private static string Beginning(string name) => name.Length <= NameInAddress ? name : name[..NameInAddress];
 
     /// <summary>A source without a list of outcomes allows all of them.</summary>
     private static bool CanReject(Source? source) =>
