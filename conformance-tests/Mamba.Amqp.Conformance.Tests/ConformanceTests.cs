@@ -25,7 +25,17 @@ public sealed class ConformanceTests
     private static IReadOnlySet<string> NotOffered { get; } = new HashSet<string>(StringComparer.Ordinal)
     {
         // The source of a queue ends when its link detaches; only subscriptions outlive their links.
-        "DISPOSITION-05",
+        "DISPOSITION-05", "TERMINUS-12",
+
+        // Mamba does not resume deliveries: what was unsettled when a link detached is sent anew.
+        "RESUME-02", "RESUME-03", "RESUME-04", "RESUME-06", "RESUME-07", "RESUME-08",
+    };
+
+    /// <summary>Where Mamba knowingly does something else than the specification says. A test fails when one of them is mended.</summary>
+    private static IReadOnlySet<string> Deviations { get; } = new HashSet<string>(StringComparer.Ordinal)
+    {
+        // Annotations with reserved names are forwarded like all others: no known broker refuses them, and applications send them.
+        "SECTION-12",
     };
 
     private static IEnumerable<TestCaseData> Cases() => ConformanceCase.All.Select(static c => new TestCaseData(c).SetArgDisplayNames(c.Id));
@@ -81,7 +91,7 @@ public sealed class ConformanceTests
     {
         var result = await _runner!.RunAsync(toRun);
         var report = $"{toRun.Id} §{toRun.Section} {toRun.Title}\n{result.Detail}\n{string.Join('\n', result.Trace)}";
-        var expected = NotOffered.Contains(toRun.Id) ? Verdict.NotApplicable : Verdict.Pass;
+        var expected = NotOffered.Contains(toRun.Id) ? Verdict.NotApplicable : Deviations.Contains(toRun.Id) ? Verdict.Fail : Verdict.Pass;
         Assert.That(result.Verdict, Is.EqualTo(expected), report);
         Assert.That(_broker!.HasExited, Is.False, () => $"The broker ended:\n{_broker.Output}\n{_broker.Errors}");
     }

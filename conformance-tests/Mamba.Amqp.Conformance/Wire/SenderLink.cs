@@ -104,6 +104,15 @@ public sealed class SenderLink(Session session, Attach local, Attach remote)
         DeliveryCount++;
     }
 
+    /// <summary>Waits until there is credit for a number of deliveries, unless there is already.</summary>
+    public async Task WaitForCreditOrHaveAsync(uint deliveries)
+    {
+        if ((int)Credit < (int)deliveries)
+        {
+            await WaitForCreditAsync(deliveries);
+        }
+    }
+
     public async Task NeedCreditAsync()
     {
         if ((int)Credit <= 0)
