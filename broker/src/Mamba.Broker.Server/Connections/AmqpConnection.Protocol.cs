@@ -50,6 +50,8 @@ internal sealed partial class AmqpConnection
     void IConnectionHandler.OnClose(AmqpError? error)
     {
         _breakCause ??= error is null ? "closed by the peer" : $"closed by the peer: {error}";
+        PublishCollected();
+        GiveBack(clean: !_protocolFailed);
         SetDeadline(CloseDeadline, "closed");
     }
 

@@ -28,6 +28,7 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
     private PublishBatch? _batch;
     private string? _breakCause;
     private bool _broken;
+    private bool _gaveBack;
     private long _deadline;
     private string _deadlineCause = string.Empty;
     private long _nextTick;
@@ -133,7 +134,7 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
     public HashSet<LinkIdentity> HeldLinks { get; } = [];
 
     /// <summary>True once everything it held was given back.</summary>
-    public bool IsBroken => _broken;
+    public bool IsBroken => _broken || _gaveBack;
 
     /// <summary>Bytes written and not on their way yet.</summary>
     public int OutputLength => _protocol.Output.Length;
@@ -256,6 +257,18 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
         _broken = true;
         var clean = _protocol.IsClosed && !_protocolFailed;
         ServerLog.ConnectionClosed(_server.Logger, Id, _breakCause ?? cause);
+        GiveBack(clean);
+        _ticket.Dispose();
+        _server.Connections.Remove(this);
+        _transport.Dispose();
+        ReleaseBuffers();
+        _ended.TrySetResult();
+    }
+
+    /// <summary>Links, transactions and names: after an orderly close before it is answered, whenever the socket goes.</summary>
+    private void GiveBack(bool clean)
+    {
+        _gaveBack = true;
         foreach (var link in _links)
         {
             link.OnConnectionGone(clean);
@@ -263,10 +276,6 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
 
         _links.Clear();
         _transactions.RollBackAll();
-        _ticket.Dispose();
-        _server.Connections.Remove(this);
-        _transport.Dispose();
-        ReleaseBuffers();
-        _ended.TrySetResult();
+        _server.Connections.ReleaseNames(this);
     }
 }

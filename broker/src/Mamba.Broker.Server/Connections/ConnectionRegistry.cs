@@ -59,9 +59,11 @@ internal sealed class ConnectionRegistry
         return Task.CompletedTask;
     }
 
-    public void Remove(AmqpConnection connection)
+    public void Remove(AmqpConnection connection) => _connections.TryRemove(connection.Id, out _);
+
+    /// <summary>The connection gave back what it held: its container-id and its link names are free.</summary>
+    public void ReleaseNames(AmqpConnection connection)
     {
-        _connections.TryRemove(connection.Id, out _);
         lock (_gate)
         {
             if (_sole.TryGetValue(connection.ContainerId, out var sole) && sole == connection)
