@@ -101,6 +101,18 @@ public static class CloseCases
         Check.That(!c.Trace.Lines.Any(static line => line.Contains("connection reset", StringComparison.Ordinal)), "the end of the stream and no reset");
     }
 
+    [Case("CLOSE-10", "2.4.3", "What a connection held is free for others once its close is answered, whenever its socket goes")]
+    public static async Task GivesBack(CaseContext c)
+    {
+        var session = await c.BeginAsync();
+        var receiver = await WindowCases.FilledAsync(c, session, 1);
+        await receiver.ReceiveOneAsync();
+        await session.Wire.SendAsync(new Close());
+        await session.Wire.ExpectAsync<Close>();
+        var other = await c.BeginAsync();
+        await (await other.ReceiveFromAsync(receiver.Local.Source!.Address)).ExpectOneNowAsync();
+    }
+
     [Case("IDLE-01", "2.4.5", "Empty frames keep a quiet connection alive, on channel 0, more often than the client's idle-time-out",
         Covers = "transport.2.4.5-1 transport.2.4.5-2")]
     public static async Task Heartbeats(CaseContext c)

@@ -28,6 +28,9 @@ public sealed class AmqpWire(Stream stream, WireTrace trace, string label, Cance
     /// <summary>How many empty frames came.</summary>
     public int EmptyFrames { get; private set; }
 
+    /// <summary>The bytes of the last empty frame that came.</summary>
+    public byte[] LastEmptyFrame { get; private set; } = [];
+
     /// <summary>The largest frame that came, in bytes.</summary>
     public int LargestReceived { get; private set; }
 
@@ -342,7 +345,12 @@ public sealed class AmqpWire(Stream stream, WireTrace trace, string label, Cance
             var frame = AmqpFrame.Decode(header, _buffer.AsSpan(0, (int)size));
             Consume((int)size);
             LargestReceived = Math.Max(LargestReceived, (int)size);
-            EmptyFrames += frame.Body is null ? 1 : 0;
+            if (frame.Body is null)
+            {
+                EmptyFrames++;
+                LastEmptyFrame = frame.Bytes;
+            }
+
             Note($"<- {WireTrace.Describe(frame.Channel, frame.Body, frame.Payload)}");
             return frame;
         }

@@ -101,6 +101,15 @@ public sealed class ReceiverLink(Session session, Attach local, Attach remote)
     public Task SettleAsync(Delivery delivery, DeliveryState? state, bool settled = true) =>
         session.SendAsync(new Disposition { Role = Role.Receiver, First = delivery.Id, Settled = settled, State = state });
 
+    /// <summary>There must be a message at once: a drain must not end without one.</summary>
+    public async Task ExpectOneNowAsync()
+    {
+        await CreditAsync(1, drain: true);
+        var frame = await session.Wire.ExpectFrameAsync<Mamba.Amqp.Codec.IAmqpEncodable>(
+            (f, body) => f.Channel == session.RemoteChannel && body is Transfer or Flow { LinkCredit: 0 or null, Handle: not null }, "a message");
+        Check.That(frame.Body is Transfer, "a message, and the drain ended without one");
+    }
+
     /// <summary>There must be nothing for this link: a drain must be answered without a transfer before it.</summary>
     public async Task ExpectEmptyAsync()
     {
