@@ -17,6 +17,7 @@ internal sealed class ArchitectureTests
         ["Mamba.Broker.Server"] = ["Mamba.Amqp.Protocol", "Mamba.Broker.Engine", "Mamba.Broker.Selectors"],
         ["Mamba.Broker.Host"] = ["Mamba.Broker.Server", "Mamba.Amqp.Protocol", "Mamba.Broker.Engine", "Mamba.Broker.Journal"],
         ["Mamba.Amqp.Client"] = ["Mamba.Amqp.Protocol"],
+        ["Mamba.Amqp.Conformance"] = ["Mamba.Amqp.Protocol"],
     };
 
     /// <summary>Tools and samples stand outside: they see a broker as its clients do, its process, its files or its engine, never the server.</summary>
