@@ -254,6 +254,12 @@ export default {
     await refused(t, properties({ subject: '&x:y' }), /none of &p:, &s: and &&/);
   },
 
+  async 'the-capabilities-of-the-filter-expressions-are-offered-where-desired'(t) {
+    const desired_capabilities = ['AMQP_FILTEX_SQL_V1_0', 'AMQP_FILTEX_PROP_V1_0', 'AMQP_UNHEARD_OF'];
+    const receiver = await (await t.connect()).receiver({ ...queueSource(t.queue()), desired_capabilities });
+    assert.deepEqual(receiver.remoteAttach.offered_capabilities, desired_capabilities.slice(0, 2));
+  },
+
   async 'legacy-bindings-match-the-subject'(t) {
     const messages = ['usd.stock', 'eur.stock.db', 'stock.nasdaq', undefined].map((subject) => ({ subject, body: subject ?? 'none' }));
     assert.deepEqual(await selected(t, { d: described('usd.stock', 0x468C00000000) }, messages), ['usd.stock']);

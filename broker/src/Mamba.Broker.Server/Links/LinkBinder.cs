@@ -22,6 +22,8 @@ internal sealed class LinkBinder(AmqpConnection connection)
 
     private static readonly Symbol RejectedOutcome = new("amqp:rejected:list");
     private static readonly Symbol DelayedDelivery = new("DELAYED_DELIVERY");
+    private static readonly Symbol SqlFilters = new("AMQP_FILTEX_SQL_V1_0");
+    private static readonly Symbol PropertyFilters = new("AMQP_FILTEX_PROP_V1_0");
     private static readonly Symbol SharedSubscriptions = new("SHARED-SUBS");
     private static readonly Symbol GlobalCapability = new("global");
 
@@ -244,7 +246,7 @@ internal sealed class LinkBinder(AmqpConnection connection)
         List<Symbol>? offered = null;
         foreach (var desired in attach.DesiredCapabilities ?? [])
         {
-            if (desired == DelayedDelivery || desired == SharedSubscriptions)
+            if (desired == DelayedDelivery || desired == SharedSubscriptions || desired == SqlFilters || desired == PropertyFilters)
             {
                 (offered ??= []).Add(desired);
             }
