@@ -28,6 +28,7 @@ internal sealed class BrokerService(
     private TlsCertificates? _tls;
     private MessageEngine? _engine;
     private AmqpServer? _server;
+    private ITimer? _memory;
 
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
@@ -55,6 +56,7 @@ internal sealed class BrokerService(
     public Task StartedAsync(CancellationToken cancellationToken)
     {
         state.IsReady = true;
+        _memory = MemoryKeeper.Watch(_engine!, time);
         var listening = new ListeningOn(_server!.AmqpEndPoints.FirstOrDefault(), _server.AmqpsEndPoints.FirstOrDefault(), ConsoleEndpoint());
         Console.Out.WriteLine(Banner.Write(listening, setup.Data.FullPath, setup.AllowsAnonymous, !_users!.IsEmpty, SinceProcessStart()));
         return Task.CompletedTask;
@@ -81,6 +83,11 @@ internal sealed class BrokerService(
     /// <summary>Closes the engine after the server; also after a start that failed halfway.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _memory, null) is { } memory)
+        {
+            await memory.DisposeAsync();
+        }
+
         if (Interlocked.Exchange(ref _server, null) is { } server)
         {
             await server.DisposeAsync();
