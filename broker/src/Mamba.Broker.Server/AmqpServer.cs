@@ -144,17 +144,7 @@ public sealed class AmqpServer : IAsyncDisposable
     }
 
     /// <summary>Gives a turn to every connection whose time has come: heartbeats, deadlines, idle time-outs.</summary>
-    private void Tick()
-    {
-        var now = _context.NowMilliseconds;
-        foreach (var connection in _context.Connections.All)
-        {
-            if (connection.NextTick <= now)
-            {
-                connection.Signal();
-            }
-        }
-    }
+    private void Tick() => _context.Connections.SignalDue(_context.NowMilliseconds);
 
     private List<IPEndPoint> EndPoints(bool tls) =>
         [.. _listeners.Where(listener => listener.IsTls == tls).Select(listener => listener.EndPoint)];

@@ -12,6 +12,7 @@ namespace Mamba.Broker.Server;
 internal sealed class ServerContext
 {
     private readonly long _startedAt;
+    private volatile ConnectionSettings? _lastSettings;
 
     public ServerContext(
         ServerOptions options, MessageEngine engine, ISaslAuthenticator authenticator, TimeProvider time, ILogger logger, CancellationToken stopping)
@@ -55,17 +56,29 @@ internal sealed class ServerContext
     /// <summary>Monotonic milliseconds since the server began, from 1: deadlines are in these.</summary>
     public long NowMilliseconds => 1 + (long)Time.GetElapsedTime(_startedAt).TotalMilliseconds;
 
-    public ConnectionSettings SettingsFor(ListenerContext listener) => new()
+    /// <summary>What a connection grants its peer: the same object for all that came in the same way.</summary>
+    public ConnectionSettings SettingsFor(ListenerContext listener)
     {
-        IsServer = true,
-        ContainerId = Options.ContainerId,
-        MaxFrameSize = Options.MaxFrameSize,
-        ChannelMax = Options.ChannelMax,
-        HandleMax = Options.HandleMax,
-        IdleTimeoutMilliseconds = (uint)Options.IdleTimeout.TotalMilliseconds,
-        MaxSessionsInUse = Options.ChannelMax + 1,
-        MaxMessageSize = Options.MaxMessageSize,
-        RequireSasl = !Authenticator.AllowsBareHeader(listener),
-        OfferedSaslMechanisms = Authenticator.Mechanisms(listener),
-    };
+        var requireSasl = !Authenticator.AllowsBareHeader(listener);
+        var mechanisms = Authenticator.Mechanisms(listener);
+        if (_lastSettings is { } last && last.RequireSasl == requireSasl
+            && last.OfferedSaslMechanisms.SequenceEqual(mechanisms, StringComparer.Ordinal))
+        {
+            return last;
+        }
+
+        return _lastSettings = new ConnectionSettings
+        {
+            IsServer = true,
+            ContainerId = Options.ContainerId,
+            MaxFrameSize = Options.MaxFrameSize,
+            ChannelMax = Options.ChannelMax,
+            HandleMax = Options.HandleMax,
+            IdleTimeoutMilliseconds = (uint)Options.IdleTimeout.TotalMilliseconds,
+            MaxSessionsInUse = Options.ChannelMax + 1,
+            MaxMessageSize = Options.MaxMessageSize,
+            RequireSasl = requireSasl,
+            OfferedSaslMechanisms = mechanisms,
+        };
+    }
 }

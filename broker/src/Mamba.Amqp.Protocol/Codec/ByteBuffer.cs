@@ -14,6 +14,7 @@ public sealed class ByteBuffer : IBufferWriter<byte>, IDisposable
 
     private byte[] _array = [];
     private int _length;
+    private int _lastCapacity;
 
     /// <summary>Creates an empty buffer that rents its memory at the first write.</summary>
     public ByteBuffer()
@@ -60,10 +61,11 @@ public sealed class ByteBuffer : IBufferWriter<byte>, IDisposable
         _length = length;
     }
 
-    /// <summary>Returns the memory to the pool.</summary>
+    /// <summary>Returns the memory to the pool. What is written next takes as much again, at once.</summary>
     public void Dispose()
     {
         var array = _array;
+        _lastCapacity = Math.Max(_lastCapacity, array.Length);
         _array = [];
         _length = 0;
         if (array.Length > 0)
@@ -158,7 +160,7 @@ public sealed class ByteBuffer : IBufferWriter<byte>, IDisposable
             throw new InvalidOperationException($"a buffer cannot hold {needed} bytes; send the message in several transfers");
         }
 
-        var capacity = (int)Math.Min(Array.MaxLength, Math.Max(needed, Math.Max(MinCapacity, 2L * _array.Length)));
+        var capacity = (int)Math.Min(Array.MaxLength, Math.Max(needed, Math.Max(Math.Max(MinCapacity, _lastCapacity), 2L * _array.Length)));
         var grown = ArrayPool<byte>.Shared.Rent(capacity);
         _array.AsSpan(0, _length).CopyTo(grown);
         if (_array.Length > 0)

@@ -254,7 +254,7 @@ public sealed partial class ConnectionEngine : IDisposable
     public void Dispose()
     {
         IsClosed = true;
-        foreach (var session in Sessions)
+        for (uint channel = 0; _byLocalChannel.TryNext(ref channel, out var session);)
         {
             session.DropPartials();
         }

@@ -6,7 +6,7 @@ namespace Mamba.Amqp.Endpoints;
 /// <summary>
 /// The unsettled deliveries of one direction of a session, by delivery-id, in the order they were added (which is the order
 /// of their ids). Adding, finding and removing take constant time however far apart the oldest and the newest id are: one
-/// delivery that is never settled costs one entry. No allocation once the map has grown to its working size.
+/// delivery that is never settled costs one entry. Takes no memory before the first delivery, and none once the map has grown to its working size.
 /// Not thread-safe.
 /// </summary>
 /// <remarks>
@@ -23,20 +23,15 @@ internal sealed class DeliveryMap<T>
     private const int None = -1;
     private const int InitialCapacity = 16;
 
-    private int[] _buckets;
-    private Slot[] _slots;
-    private int _free;
+    /// <summary>What a map without deliveries looks at: it is never written to.</summary>
+    private static readonly int[] NoBuckets = [None];
+
+    private int[] _buckets = NoBuckets;
+    private Slot[] _slots = [];
+    private int _free = None;
     private int _oldest = None;
     private int _newest = None;
     private uint _removals;
-
-    public DeliveryMap()
-    {
-        _buckets = new int[InitialCapacity];
-        _slots = new Slot[InitialCapacity];
-        Array.Fill(_buckets, None);
-        LinkFree(0);
-    }
 
     /// <summary>The number of deliveries.</summary>
     public int Count { get; private set; }
@@ -121,7 +116,11 @@ internal sealed class DeliveryMap<T>
     /// <summary>Forgets all deliveries and keeps the memory.</summary>
     public void Clear()
     {
-        Array.Fill(_buckets, None);
+        if (_slots.Length > 0)
+        {
+            Array.Fill(_buckets, None);
+        }
+
         Array.Clear(_slots);
         _oldest = _newest = None;
         Count = 0;
@@ -177,7 +176,7 @@ internal sealed class DeliveryMap<T>
     private void Grow()
     {
         var old = _slots.Length;
-        Array.Resize(ref _slots, checked(old * 2));
+        Array.Resize(ref _slots, Math.Max(InitialCapacity, checked(old * 2)));
         _buckets = new int[_slots.Length];
         Array.Fill(_buckets, None);
         for (var i = 0; i < old; i++)
@@ -197,7 +196,7 @@ internal sealed class DeliveryMap<T>
             _slots[i].Chain = i + 1 < _slots.Length ? i + 1 : None;
         }
 
-        _free = from;
+        _free = from < _slots.Length ? from : None;
     }
 
     /// <summary>

@@ -186,6 +186,7 @@ internal sealed partial class AmqpConnection
             if (_protocol.Output.Length == 0)
             {
                 CloseTransportIfDone();
+                ReleaseOutput();
                 return;
             }
 
@@ -275,6 +276,16 @@ internal sealed partial class AmqpConnection
         {
             ArrayPool<byte>.Shared.Return(_input);
             _input = [];
+        }
+    }
+
+    /// <summary>Nothing to send and nothing to read: an idle connection keeps no buffer.</summary>
+    private void ReleaseOutput()
+    {
+        if (_receiving)
+        {
+            _inFlight.Dispose();
+            _protocol.Output.Dispose();
         }
     }
 

@@ -15,7 +15,20 @@ internal sealed class ConnectionRegistry
     private readonly Dictionary<string, AmqpConnection> _sole = new(StringComparer.Ordinal);
     private readonly Dictionary<LinkIdentity, LinkHolder> _links = [];
 
+    /// <summary>A snapshot.</summary>
     public ICollection<AmqpConnection> All => _connections.Values;
+
+    /// <summary>Signals every connection whose time has come, without a snapshot.</summary>
+    public void SignalDue(long now)
+    {
+        foreach (var (_, connection) in _connections)
+        {
+            if (connection.NextTick <= now)
+            {
+                connection.Signal();
+            }
+        }
+    }
 
     public void Add(AmqpConnection connection) => _connections[connection.Id] = connection;
 

@@ -12,7 +12,7 @@ internal sealed class Mailbox(TurnExecutor owner)
 {
     private readonly Lock _gate = new();
     private Letters _arriving = new();
-    private Letters _taken = new();
+    private Letters? _taken;
 
     /// <summary>Results of publishing for a link.</summary>
     public void Post(InboundLink link, ReadOnlySpan<PublishResult> results) =>
@@ -47,7 +47,7 @@ internal sealed class Mailbox(TurnExecutor owner)
     /// <summary>Takes everything posted so far, or null when there is nothing. Valid until the next call.</summary>
     public Letters? Take()
     {
-        _taken.Clear();
+        _taken?.Clear();
         lock (_gate)
         {
             if (_arriving.IsEmpty)
@@ -55,7 +55,7 @@ internal sealed class Mailbox(TurnExecutor owner)
                 return null;
             }
 
-            (_arriving, _taken) = (_taken, _arriving);
+            (_arriving, _taken) = (_taken ?? new Letters(), _arriving);
             return _taken;
         }
     }

@@ -21,6 +21,8 @@ public sealed partial class SaslAuthenticator(
     private static readonly string[] Order =
         [SaslMechanismNames.External, SaslMechanismNames.ScramSha512, SaslMechanismNames.ScramSha256, SaslMechanismNames.Plain, SaslMechanismNames.Anonymous];
 
+    private readonly HashSet<string> _configured = new(policy.Mechanisms, StringComparer.Ordinal);
+
     /// <inheritdoc/>
     public IReadOnlyList<string> Mechanisms(ListenerContext context)
     {
@@ -103,11 +105,13 @@ public sealed partial class SaslAuthenticator(
         return string.IsNullOrEmpty(name) ? null : name;
     }
 
+    private static bool HasCommonName(ListenerContext context) => context.ClientCertificate is { } certificate && CommonName(certificate) is not null;
+
     private bool IsOffered(string mechanism, ListenerContext context, bool hasUsers) => mechanism switch
     {
         SaslMechanismNames.Anonymous => AllowsBareHeader(context),
-        _ when !policy.Mechanisms.Contains(mechanism, StringComparer.Ordinal) => false,
-        SaslMechanismNames.External => context.IsTls && context.ClientCertificate is { } certificate && CommonName(certificate) is not null,
+        _ when !_configured.Contains(mechanism) => false,
+        SaslMechanismNames.External => context.IsTls && HasCommonName(context),
         SaslMechanismNames.Plain => hasUsers && (context.IsTls || IPAddress.IsLoopback(context.Local.Address)),
         SaslMechanismNames.ScramSha256 or SaslMechanismNames.ScramSha512 => hasUsers,
         _ => false,
