@@ -33,6 +33,7 @@ internal sealed partial class AmqpConnection
     private bool _sending;
     private int _sent = NotDone;
     private bool _shuttingDown;
+    private bool _ticked;
     private readonly ByteBuffer _inFlight = new();
 
     void ITransportOwner.OnReceived(int count)
@@ -279,11 +280,15 @@ internal sealed partial class AmqpConnection
         }
     }
 
-    /// <summary>Nothing to send and nothing to read: an idle connection keeps no buffer.</summary>
+    /// <summary>
+    /// An idle connection keeps no buffer: with nothing to send or to read at a tick, which comes with the heartbeats, both go back.
+    /// Not at every turn: that costs a busy connection more than it saves.
+    /// </summary>
     private void ReleaseOutput()
     {
-        if (_receiving)
+        if (_ticked && _receiving)
         {
+            _ticked = false;
             _inFlight.Dispose();
             _protocol.Output.Dispose();
         }

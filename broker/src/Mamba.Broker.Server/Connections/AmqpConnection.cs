@@ -231,6 +231,7 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
             return;
         }
 
+        _ticked = true;
         _transactions.Expire(now);
         var next = Math.Min(_protocol.Tick(now), _transactions.NextDeadline);
         Volatile.Write(ref _nextTick, Math.Min(next, _deadline));
