@@ -41,7 +41,7 @@ internal sealed class IdleConnectionTests
             allocated = (GC.GetTotalAllocatedBytes(precise: true) - allocated) / Connections;
             var held = (GC.GetTotalMemory(forceFullCollection: true) - before) / Connections;
             await TestContext.Out.WriteLineAsync($"{held} bytes per connection, {allocated} allocated");
-            Assert.That(held, Is.LessThan(8 * 1024), "bytes per idle connection, the test's own socket included");
+            Assert.That(held, Is.LessThan(6 * 1024), "bytes per idle connection, the test's own socket included");
         }
         finally
         {
