@@ -16,7 +16,7 @@ public static class SectionCases
     private static readonly byte[] Properties = Raw.Section(0x73, [0xc0, 5, 1, 0xa1, 2, (byte)'i', (byte)'d']);
 
     [Case("SECTION-01", "3.2", "A message of every section arrives with its bare message in the same bytes", Covers = "messaging.3.2-1", Traps = "71")]
-    public static Task Everything(CaseContext c) => TakenAsync(c,
+    public static Task Everything(CaseContext c) => UntouchedAsync(c,
     [
         .. Raw.Section(0x70, [0xc0, 2, 1, 0x41]),
         .. Raw.Section(0x71, Raw.Encode(new AmqpMap { [new Symbol("x-opt-conformance-d")] = 1 })),
@@ -43,10 +43,10 @@ public static class SectionCases
     public static Task OneValue(CaseContext c) => TakenAsync(c, Value);
 
     [Case("SECTION-07", "3.2", "A message without body, as a plain JMS Message is, is taken", Traps = "67")]
-    public static Task NoBody(CaseContext c) => TakenAsync(c, Properties);
+    public static Task NoBody(CaseContext c) => UntouchedAsync(c, Properties);
 
     [Case("SECTION-08", "3.2", "The encoding of properties is not touched: wide forms and trailing nulls stay", Covers = "messaging.3.2-1", Traps = "71")]
-    public static Task WideProperties(CaseContext c) => TakenAsync(c,
+    public static Task WideProperties(CaseContext c) => UntouchedAsync(c,
     [
         .. Raw.Described([0x80, 0, 0, 0, 0, 0, 0, 0, 0x73], Raw.List32(
             new Verbatim(0xb1, 0, 0, 0, 2, (byte)'i', (byte)'d'), null, "to", "subject", null, null, null, null, null, null, null, null, null)),
@@ -54,7 +54,7 @@ public static class SectionCases
     ]);
 
     [Case("SECTION-09", "3.2", "Empty application-properties and an empty data body stay as they are", Covers = "messaging.3.2-1")]
-    public static Task EmptySections(CaseContext c) => TakenAsync(c, [.. Raw.Section(0x74, [0xc1, 1, 0]), .. Raw.Section(0x75, [0xa0, 0])]);
+    public static Task EmptySections(CaseContext c) => UntouchedAsync(c, [.. Raw.Section(0x74, [0xc1, 1, 0]), .. Raw.Section(0x75, [0xa0, 0])]);
 
     [Case("SECTION-10", "3.2.9", "A footer arrives with the message")]
     public static async Task Footer(CaseContext c)
@@ -131,7 +131,7 @@ public static class SectionCases
         Check.Equal((await SendAndTakeAsync(c, message.Encode())).Value, "x");
     }
 
-    [Case("SECTION-21", "3.2", "A body of 300 000 bytes arrives in the same bytes")]
+    [Case("SECTION-21", "3.2", "A body of 300 000 bytes arrives whole")]
     public static Task Large(CaseContext c)
     {
         var body = new byte[300_000];
@@ -143,11 +143,33 @@ public static class SectionCases
         return TakenAsync(c, AmqpMessage.FromData(body).Encode());
     }
 
-    private static async Task TakenAsync(CaseContext c, byte[] message)
+    [Case("SECTION-22", "3.2", "The encoding of a body and of application properties is not touched: wide forms stay wide", Covers = "messaging.3.2-1", Traps = "71")]
+    public static Task WideValues(CaseContext c) => UntouchedAsync(c,
+    [
+        .. Raw.Section(0x74, [0xd1, 0, 0, 0, 15, 0, 0, 0, 2, 0xb1, 0, 0, 0, 1, (byte)'k', 0x70, 0, 0, 0, 5]),
+        .. Raw.Section(0x77, [0xd0, 0, 0, 0, 15, 0, 0, 0, 2, 0x56, 0x01, 0x80, 0, 0, 0, 0, 0, 0, 0, 1]),
+    ]);
+
+    private static async Task UntouchedAsync(CaseContext c, byte[] message)
     {
         var delivery = await SendAndTakeAsync(c, message);
         Check.Equal(EncodingCases.BareMessage(delivery.Payload), EncodingCases.BareMessage(message), "the bare message");
     }
+
+    private static async Task TakenAsync(CaseContext c, byte[] message)
+    {
+        var received = (await SendAndTakeAsync(c, message)).Message;
+        var sent = AmqpMessage.Decode(message);
+        Check.Equal(BodyOf(received), BodyOf(sent), "the body");
+    }
+
+    // Without body, or with none but empty data: JMS clients take both for a message without body.
+    private static object? BodyOf(AmqpMessage message) => message.Body switch
+    {
+        DataBody data => new List<object?>([.. data.Sections]),
+        SequenceBody sequence => new List<object?>([.. sequence.Sections]),
+        _ => message.Value,
+    };
 
     /// <summary>Sends a message, in as many frames as it needs, and receives it.</summary>
     internal static async Task<Delivery> SendAndTakeAsync(CaseContext c, byte[] message)

@@ -87,7 +87,7 @@ public static class WindowCases
     public static async Task Echo(CaseContext c)
     {
         var session = await c.BeginAsync();
-        var flow = await session.FenceAsync();
+        var flow = await session.EchoAsync();
         Check.Equal(flow.NextIncomingId, (uint?)session.Local.NextOutgoingId);
         Check.That(flow.IncomingWindow > 0, "an incoming-window above 0");
         Check.That(flow.DeliveryCount is null && flow.LinkCredit is null && flow.Available is null && !flow.Drain, $"no link fields in {flow}");
@@ -101,7 +101,7 @@ public static class WindowCases
         var sender = await session.SendToAsync(await c.QueueAsync());
         await sender.SendAsync("a", settled: true);
         await sender.SendInPartsAsync([[0, 0x53, 0x77], [0x41]], settled: true);
-        Check.Equal((await session.FenceAsync()).NextIncomingId, (uint?)3);
+        Check.Equal((await session.EchoAsync()).NextIncomingId, (uint?)3);
     }
 
     [Case("WINDOW-07", "2.5.6", "next-incoming-id is taken from the next-outgoing-id of the client's flow", Covers = "transport.2.5.6-3")]
@@ -109,7 +109,7 @@ public static class WindowCases
     {
         var session = await c.BeginAsync();
         session.NextOutgoingId += 5;
-        Check.Equal((await session.FenceAsync()).NextIncomingId, (uint?)5);
+        Check.Equal((await session.EchoAsync()).NextIncomingId, (uint?)5);
     }
 
     [Case("WINDOW-08", "2.5.6", "A next-incoming-id of transfers that were never sent ends the session with an error")]
@@ -142,7 +142,7 @@ public static class WindowCases
             await sender.SendAcceptedAsync($"m{i}");
         }
 
-        Check.Equal((await session.FenceAsync()).NextIncomingId, (uint?)3);
+        Check.Equal((await session.EchoAsync()).NextIncomingId, (uint?)3);
     }
 
     [Case("WINDOW-11", "2.8.8", "Delivery-ids are serial numbers: the client's may begin near 2^32 and wrap")]

@@ -79,17 +79,17 @@ public static class EncodingCases
     {
         foreach (var (name, section, bytes) in Simple)
         {
-            yield return Make(name, section, $"{name}: taken and given out in the same bytes, as body and as application property", bytes, simple: true);
+            yield return Make(name, section, $"{name}: taken and given out with its type and value, as body and as application property", bytes, simple: true);
         }
 
         foreach (var (name, section, bytes) in Compound)
         {
-            yield return Make(name, section, $"{name}: taken and given out in the same bytes, as body", bytes, simple: false);
+            yield return Make(name, section, $"{name}: taken and given out with its type and value, as body", bytes, simple: false);
         }
     }
 
     private static ConformanceCase Make(string name, string section, string title, byte[] value, bool simple) =>
-        ConformanceCase.Of(typeof(EncodingCases), $"TYPE-{name}", section, title, "messaging.3.2-1", async c =>
+        ConformanceCase.Of(typeof(EncodingCases), $"TYPE-{name}", section, title, "", async c =>
         {
             var session = await c.BeginAsync();
             var queue = await c.QueueAsync();
@@ -103,13 +103,17 @@ public static class EncodingCases
             }
         });
 
-    /// <summary>Sends a message and expects its bare part back in the same bytes.</summary>
-    internal static async Task<Delivery> RoundTripAsync(SenderLink sender, ReceiverLink receiver, byte[] message)
+    // That the very bytes are kept, as the specification wants, is for SECTION-01, SECTION-08 and SECTION-22.
+    private static async Task RoundTripAsync(SenderLink sender, ReceiverLink receiver, byte[] message)
     {
         await sender.SendAcceptedAsync(message);
-        var delivery = await receiver.TakeAsync();
-        Check.Equal(BareMessage(delivery.Payload), BareMessage(message), "the bare message");
-        return delivery;
+        var received = (await receiver.TakeAsync()).Message;
+        var sent = AmqpMessage.Decode(message);
+        Check.Equal(received.Value, sent.Value, "the body");
+        if (sent.ApplicationProperties is { } properties)
+        {
+            Check.Equal(received.ApplicationProperties?["p"], properties["p"], "the application property");
+        }
     }
 
     /// <summary>The part of a message that no intermediary may change: from properties to the body.</summary>

@@ -266,8 +266,71 @@ public sealed class AmqpWire(Stream stream, WireTrace trace, string label, Cance
         }
     }
 
+    /// <summary>
+    /// The next frame that matches, if it comes within a period; null otherwise. For answers that a broker may leave out. A detach,
+    /// end or close that comes instead is a failure.
+    /// </summary>
+    public async Task<AmqpFrame?> TryExpectAsync(Func<AmqpFrame, bool> matches, string what, TimeSpan period)
+    {
+        if (_pending.FindIndex(f => matches(f)) is >= 0 and var kept)
+        {
+            var found = _pending[kept];
+            _pending.RemoveAt(kept);
+            return found;
+        }
+
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(guard);
+        limit.CancelAfter(period);
+        try
+        {
+            while (true)
+            {
+                if (TryCutFrame() is not { } frame)
+                {
+                    if (_ended || !await FillAsync(limit.Token))
+                    {
+                        throw new CheckFailedException($"expected {what}, and the broker closed the connection");
+                    }
+                }
+                else if (matches(frame))
+                {
+                    return frame;
+                }
+                else if (frame.Body is Detach or End or Close)
+                {
+                    throw new UnexpectedFrameException(what, frame);
+                }
+                else
+                {
+                    Keep(frame);
+                }
+            }
+        }
+        catch (OperationCanceledException) when (!guard.IsCancellationRequested)
+        {
+            Note($"-- no {what} within {period.TotalMilliseconds} ms; going on");
+            return null;
+        }
+    }
+
+    /// <summary>Keeps a frame for the next call that wants it.</summary>
+    public void PutBack(AmqpFrame frame) => _pending.Insert(0, frame);
+
     /// <summary>Forgets frames that were kept for later.</summary>
     public void Drop(Predicate<AmqpFrame> which) => _pending.RemoveAll(which);
+
+    /// <summary>Waits a quiet period, whatever comes in it.</summary>
+    public async Task ExpectQuietOrEndAsync()
+    {
+        try
+        {
+            await ExpectQuietAsync(static _ => false);
+        }
+        catch (CheckFailedException e)
+        {
+            Note($"-- {e.Message}");
+        }
+    }
 
     public async ValueTask DisposeAsync()
     {

@@ -26,24 +26,23 @@ public sealed class Peer(CaseContext context, AmqpWire wire, Open local, Open re
         return new Session(this, channel, answer.Channel, begin, (Begin)answer.Body!);
     }
 
-    /// <summary>Closes in order: close is answered without an error, and the socket is closed.</summary>
+    /// <summary>Closes in order: close is answered without an error. That the socket is closed too is for the cases about that.</summary>
     public async Task CloseAsync()
     {
         await wire.SendAsync(new Close());
         Check.NoError((await wire.ExpectAsync<Close>()).Error);
-        await wire.ExpectEndOfStreamAsync();
     }
 
-    /// <summary>The broker must close the connection with one of these conditions, and then the socket.</summary>
+    /// <summary>The broker must close the connection with one of these conditions.</summary>
     public Task<AmqpError> ExpectCloseAsync(params Symbol[] conditions) => ExpectCloseAsync(wire, conditions);
 
-    /// <summary>The broker must close the connection with one of these conditions, and then the socket.</summary>
+    /// <summary>The broker must close the connection with one of these conditions; with any error when none is named.</summary>
     public static async Task<AmqpError> ExpectCloseAsync(AmqpWire wire, params Symbol[] conditions)
     {
-        var close = await wire.ExpectAsync<Close>(what: $"close with {string.Join(" or ", conditions)}");
+        var what = conditions.Length > 0 ? string.Join(" or ", conditions) : "an error";
+        var close = await wire.ExpectAsync<Close>(what: $"close with {what}");
         Check.Condition(close.Error, conditions);
         await wire.SendAsync(new Close());
-        await wire.ExpectEndOfStreamAsync();
         return close.Error!;
     }
 

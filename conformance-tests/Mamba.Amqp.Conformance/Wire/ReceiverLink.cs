@@ -110,37 +110,39 @@ public sealed class ReceiverLink(Session session, Attach local, Attach remote)
         Check.That(frame.Body is Transfer, "a message, and the drain ended without one");
     }
 
-    /// <summary>There must be nothing for this link: a drain must be answered without a transfer before it.</summary>
+    /// <summary>There must be nothing for this link: with credit for one, nothing comes in a quiet period. The credit is then taken back.</summary>
     public async Task ExpectEmptyAsync()
     {
-        await CreditAsync(1, drain: true);
-        var deadline = session.Context.Guard;
-        while (!deadline.IsCancellationRequested)
-        {
-            var frame = await session.Wire.ExpectFrameAsync<Mamba.Amqp.Codec.IAmqpEncodable>(
-                (f, body) => f.Channel == session.RemoteChannel
-                    && (body is Transfer t ? t.Handle == remote.Handle : body is Flow flow && flow.Handle == remote.Handle),
-                "the end of a drain");
-            if (frame.Body is Transfer)
-            {
-                throw new CheckFailedException($"expected no message, and {WireTrace.Describe(frame.Channel, frame.Body, frame.Payload)} came");
-            }
+        await CreditAsync(1);
+        await ExpectNoTransferAsync();
+        await CreditAsync(0);
+    }
 
-            if (frame.Body is Flow { LinkCredit: 0 or null } flow)
-            {
-                DeliveryCount = flow.DeliveryCount ?? DeliveryCount;
-                return;
-            }
+    /// <summary>All that comes on this link until it is quiet; each is accepted.</summary>
+    public async Task<IReadOnlyList<Delivery>> TakeAllAsync(uint credit)
+    {
+        List<Delivery> all = [];
+        await CreditAsync(credit);
+        while (await session.Wire.TryExpectAsync(IsTransfer, "more messages", CaseContext.Quiet) is { } frame)
+        {
+            session.Wire.PutBack(frame);
+            all.Add(await ReceiveAsync());
+            await SettleAsync(all[^1], Accepted.Instance);
         }
+
+        await CreditAsync(0);
+        return all;
     }
 
     /// <summary>Nothing may come on this link in a quiet period, whatever its credit.</summary>
     public Task ExpectNoTransferAsync() =>
-        session.Wire.ExpectQuietAsync(f => f.Body is Transfer t && f.Channel == session.RemoteChannel && t.Handle == remote.Handle);
+        session.Wire.ExpectQuietAsync(IsTransfer);
 
-    /// <summary>Detaches in order.</summary>
-    public Task DetachAsync(bool closed = true) => Links.DetachAsync(session, local.Handle, remote.Handle, closed);
+    /// <summary>Detaches in order, and gives the answer, which has no error.</summary>
+    public Task<Detach> DetachAsync(bool closed = true) => Links.DetachAsync(session, local.Handle, remote.Handle, closed);
 
     /// <summary>The broker must detach the link with one of these conditions.</summary>
     public Task<Detach> ExpectDetachAsync(params Symbol[] conditions) => Links.ExpectDetachAsync(session, local.Handle, remote.Handle, conditions);
+
+    private bool IsTransfer(AmqpFrame frame) => frame.Body is Transfer t && frame.Channel == session.RemoteChannel && t.Handle == remote.Handle;
 }

@@ -145,8 +145,8 @@ public sealed class SenderLink(Session session, Attach local, Attach remote)
     /// <summary>Commits, and expects that to be accepted.</summary>
     public async Task CommitAsync(byte[] txnId) => Check.Is<Accepted>(await DischargeAsync(txnId), "the outcome of discharge");
 
-    /// <summary>Detaches in order.</summary>
-    public Task DetachAsync(bool closed = true) => Links.DetachAsync(session, local.Handle, remote.Handle, closed);
+    /// <summary>Detaches in order, and gives the answer, which has no error.</summary>
+    public Task<Detach> DetachAsync(bool closed = true) => Links.DetachAsync(session, local.Handle, remote.Handle, closed);
 
     /// <summary>The broker must detach the link with one of these conditions.</summary>
     public Task<Detach> ExpectDetachAsync(params Symbol[] conditions) => Links.ExpectDetachAsync(session, local.Handle, remote.Handle, conditions);
@@ -154,12 +154,12 @@ public sealed class SenderLink(Session session, Attach local, Attach remote)
 
 internal static class Links
 {
-    public static async Task DetachAsync(Session session, uint local, uint remote, bool closed)
+    public static async Task<Detach> DetachAsync(Session session, uint local, uint remote, bool closed)
     {
         await session.SendAsync(new Detach { Handle = local, Closed = closed });
         var answer = await session.ExpectAsync<Detach>(d => d.Handle == remote);
         Check.NoError(answer.Error);
-        Check.That(answer.Closed == closed, $"the answer to detach(closed={closed}) to have the same closed");
+        return answer;
     }
 
     public static async Task<Detach> ExpectDetachAsync(Session session, uint local, uint remote, Symbol[] conditions)
