@@ -6,6 +6,7 @@
 #
 # Longer campaigns (kill -9, backlog, comparison with RabbitMQ) have their own commands: see README.md.
 set -uo pipefail
+readonly MAX_UNSTEADY=3
 cd "$(dirname "$0")/.."
 
 say() { printf '\n== %s\n' "$*"; }
@@ -55,28 +56,51 @@ status=0
 if [ ${#projects[@]} -eq 0 ]; then
   mapfile -t projects < <(find . -name '*.Tests.csproj' -not -path '*/node_modules/*' | sort)
 fi
+
+# One project's tests, with the results in a file of the given folder; further arguments go to `dotnet test`.
+run() {
+  local project=$1 folder=$2; shift 2
+  dotnet test "$project" -c Release --no-build -nologo -v q \
+    --logger "trx;LogFileName=$folder/$(basename "$project" .csproj).trx" --logger "console;verbosity=minimal" "$@"
+}
+
+# "passed failed" of a folder's result files, added up; a test that did not run is not a pass.
+count() {
+  cat "$1"/*.trx 2>/dev/null | grep -o '<Counters [^>]*>' | awk '
+    { match($0, /total="[0-9]+"/); t = substr($0, RSTART + 7, RLENGTH - 8)
+      match($0, /passed="[0-9]+"/); p = substr($0, RSTART + 8, RLENGTH - 9)
+      total += t; passed += p }
+    END { print passed + 0, total - passed + 0 }'
+}
+
 for project in "${projects[@]}"; do
   name=$(basename "$project" .csproj)
   say "$name"
-  dotnet test "$project" -c Release --no-build -nologo -v q \
-    --logger "trx;LogFileName=$results/$name.trx" --logger "console;verbosity=minimal" "${filter[@]}" || status=1
-  [ -f "$results/$name.trx" ] || { [ ${#filter[@]} -gt 0 ] || status=1; }
+  run "$project" "$results" "${filter[@]}" || status=1
+  [ -f "$results/$name.trx" ] || [ ${#filter[@]} -gt 0 ] || { status=1; lost=1; }
 done
+read -r passed failed < <(count "$results")
 
 # What failed, once more and last, with its message: a log is often read, or kept, from its end only.
-failures=$(grep -l 'outcome="Failed"' "$results"/*.trx 2>/dev/null)
-if [ -n "$failures" ]; then
+if [ "$failed" -gt 0 ]; then
   say "failed tests"
-  # shellcheck disable=SC2086  # one file name a word: made above, without blanks
-  /usr/bin/python3 tools/failed-tests.py $failures
+  /usr/bin/python3 tools/failed-tests.py "$results"/*.trx
 fi
 
-# The counters of every result file, added up; a test that did not run is not a pass.
-read -r passed failed < <(cat "$results"/*.trx 2>/dev/null | grep -o '<Counters [^>]*>' | awk '
-  { match($0, /total="[0-9]+"/); t = substr($0, RSTART + 7, RLENGTH - 8)
-    match($0, /passed="[0-9]+"/); p = substr($0, RSTART + 8, RLENGTH - 9)
-    total += t; passed += p }
-  END { print passed + 0, total - passed + 0 }')
+# A few failures are run a second time, so that an unsteady test is told from a broken one. It is named either way: unsteady is a
+# fault too, of the test or of the broker, to be mended from the message above.
+if [ "$failed" -gt 0 ] && [ "$failed" -le "$MAX_UNSTEADY" ] && [ -z "${lost:-}" ]; then
+  mkdir "$results/again"
+  for project in "${projects[@]}"; do
+    again=$(/usr/bin/python3 tools/failed-tests.py --filter "$results/$(basename "$project" .csproj).trx" 2>/dev/null)
+    [ -z "$again" ] || { say "a second time: $again"; run "$project" "$results/again" --filter "$again"; }
+  done
+  read -r passed_again failed_again < <(count "$results/again")
+  if [ "$failed_again" = 0 ] && [ "$passed_again" -ge "$failed" ]; then
+    say "UNSTEADY: $failed of the tests passed only when run a second time; their first failures are above"
+    passed=$((passed + failed)); failed=0; status=0
+  fi
+fi
 rm -rf "$results"
 [ "$status" = 0 ] || [ "$failed" -gt 0 ] || failed=1
 echo
