@@ -1,10 +1,10 @@
 namespace Mamba.Broker.Engine;
 
-/// <summary>The producer links on a node. Thread-safe.</summary>
+/// <summary>The producer links on a node; without any it is next to nothing. Thread-safe.</summary>
 internal sealed class ProducerSet
 {
     private readonly Lock _gate = new();
-    private readonly HashSet<IProducer> _producers = [];
+    private HashSet<IProducer>? _producers;
 
     public int Count
     {
@@ -12,7 +12,7 @@ internal sealed class ProducerSet
         {
             lock (_gate)
             {
-                return _producers.Count;
+                return _producers?.Count ?? 0;
             }
         }
     }
@@ -21,7 +21,7 @@ internal sealed class ProducerSet
     {
         lock (_gate)
         {
-            _producers.Add(producer);
+            (_producers ??= []).Add(producer);
         }
     }
 
@@ -29,7 +29,10 @@ internal sealed class ProducerSet
     {
         lock (_gate)
         {
-            _producers.Remove(producer);
+            if (_producers?.Remove(producer) == true && _producers.Count == 0)
+            {
+                _producers = null;
+            }
         }
     }
 
@@ -39,8 +42,8 @@ internal sealed class ProducerSet
         IProducer[] gone;
         lock (_gate)
         {
-            gone = [.. _producers];
-            _producers.Clear();
+            gone = _producers is null ? [] : [.. _producers];
+            _producers = null;
         }
 
         foreach (var producer in gone)

@@ -15,7 +15,10 @@ internal sealed class QueueIndex
     private const int LevelShift = 59;
     private const long SequenceMask = (1L << LevelShift) - 1;
 
-    private readonly EntryLog?[] _levels = new EntryLog?[Levels];
+    private static readonly EntryLog?[] NoLevels = new EntryLog?[Levels];
+
+    /// <summary>Shared and empty until the first message: most of many queues never have one.</summary>
+    private EntryLog?[] _levels = NoLevels;
 
     /// <summary>Entries on the queue.</summary>
     public long Count { get; private set; }
@@ -47,7 +50,7 @@ internal sealed class QueueIndex
     public long Append(byte priority, in QueueEntry entry)
     {
         var level = Math.Min((int)priority, Levels - 1);
-        var log = _levels[level] ??= new EntryLog();
+        var log = _levels[level] ?? AddLevel(level);
         var sequence = log.Append(entry);
         Count++;
         Bytes += entry.BodyLength;
@@ -113,18 +116,28 @@ internal sealed class QueueIndex
     /// <summary>Empties the index without looking at the entries.</summary>
     public void Clear()
     {
-        for (var i = 0; i < Levels; i++)
+        foreach (var log in _levels)
         {
-            _levels[i]?.Clear();
-            _levels[i] = null;
+            log?.Clear();
         }
 
+        _levels = NoLevels;
         Count = 0;
         Bytes = 0;
         MemoryBytes = 0;
         Available = 0;
         Acquired = 0;
         Enlisted = 0;
+    }
+
+    private EntryLog AddLevel(int level)
+    {
+        if (ReferenceEquals(_levels, NoLevels))
+        {
+            _levels = new EntryLog?[Levels];
+        }
+
+        return _levels[level] = new EntryLog();
     }
 
     private void Tally(EntryState state, int by)
