@@ -437,9 +437,9 @@ def no_payload(ctx):
     raw.close()
 
 
-@case("jms.transactional-acquisition-is-ignored")
+@case("jms.transactional-acquisition-is-refused")
 def acquisition(ctx):
-    """A txn-id in the properties of a flow (transactional acquisition, which no JMS client uses) changes nothing."""
+    """A txn-id in the properties of a flow (transactional acquisition, which no JMS client uses) ends the link with not-implemented."""
     queue = ctx.queue()
     raw = RawPeer(ctx)
     raw.start()
@@ -449,13 +449,10 @@ def acquisition(ctx):
     txn = raw.expect("disposition", skip=("flow",)).state.value[0]
     raw.attach_receiver(queue, handle=1)
     raw.credit(1, handle=1, properties=amqp_map([(sym("txn-id"), binary(txn))]))
-    got = raw.expect("transfer", skip=("flow",))
-    check.equal((got.state, bool(got.settled)), (None, False), "state, settled")
-    raw.send("disposition", role=True, first=0, settled=True, state=ACCEPTED)
-    raw.transfer(discharge(txn, failed=True), delivery_id=2)
-    raw.expect("disposition", skip=("flow",))
+    got = raw.expect("detach", skip=("flow",))
+    check.equal(got.condition, "amqp:not-implemented", "condition")
     raw.close()
-    check.equal(drained(ctx, queue), [], "queue content: the acceptance is no part of the transaction")
+    check.equal(drained(ctx, queue), [b"x"], "queue content: nothing was acquired")
 
 
 @case("jms.consumer-priority")
