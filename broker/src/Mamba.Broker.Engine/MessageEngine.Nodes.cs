@@ -46,6 +46,22 @@ public sealed partial class MessageEngine
         }
     }
 
+    public partial async Task<IMessageNode?> TryCreateAsync(string address, NodeKind kind, NodeOptions? options)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(address);
+        await _definitionGate.WaitAsync();
+        try
+        {
+            return _nodes.ContainsKey(address)
+                ? null
+                : await CreateAsync(new NodeDefinition(_context.TakeQueueId(), kind, address, options?.IsDeadLetter ?? false, options));
+        }
+        finally
+        {
+            _definitionGate.Release();
+        }
+    }
+
     public partial Task<IMessageNode> CreateTemporaryAsync(NodeKind kind, LifetimePolicy policy, object owner, string? origin)
     {
         ArgumentNullException.ThrowIfNull(owner);
@@ -128,6 +144,8 @@ public sealed partial class MessageEngine
             return purged;
         });
     }
+
+    public partial IReadOnlyList<IMessageNode> ListNodes() => [.. _nodes.Values];
 
     public partial IReadOnlyList<NodeStatus> Describe()
     {

@@ -48,6 +48,12 @@ public sealed partial class MessageEngine
         }
     }
 
+    public partial IReadOnlyList<ISubscriptionNode> ListSubscriptions() => [.. _subscriptions.Values];
+
+    public partial Task<long> PurgeSubscriptionAsync(SubscriptionKey key) => _subscriptions.TryGetValue(key, out var found)
+        ? Task.Run(found.Host.Purge)
+        : throw new EngineException(EngineError.NotFound, $"There is no subscription '{key.Name}'.");
+
     public partial async Task<bool> DeleteSubscriptionAsync(SubscriptionKey key)
     {
         await _definitionGate.WaitAsync();

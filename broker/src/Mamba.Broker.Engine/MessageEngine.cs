@@ -33,6 +33,13 @@ public sealed partial class MessageEngine : IAsyncDisposable
     /// <exception cref="EngineException"><see cref="EngineError.Mismatch"/> when the node exists with another kind.</exception>
     public partial Task<IMessageNode> GetOrCreateAsync(string address, NodeKind kind, NodeOptions? options = null);
 
+    /// <summary>Makes a queue or topic, unless there is a node at the address already. A durable definition is on disk before the task completes.</summary>
+    /// <param name="address">Address; case-sensitive.</param>
+    /// <param name="kind">Queue or topic.</param>
+    /// <param name="options">Its own settings; null = <see cref="EngineOptions.OptionsFor"/>, now and after each start.</param>
+    /// <returns>The new node, or null when the address is taken.</returns>
+    public partial Task<IMessageNode?> TryCreateAsync(string address, NodeKind kind, NodeOptions? options);
+
     /// <summary>
     /// Makes a temporary node named "temp-", whom it is for, and 128 random bits. It is not journaled and does not outlive the process.
     /// </summary>
@@ -56,6 +63,19 @@ public sealed partial class MessageEngine : IAsyncDisposable
     /// <returns>How many were removed.</returns>
     /// <exception cref="EngineException"><see cref="EngineError.NotFound"/>.</exception>
     public partial Task<long> PurgeAsync(string address);
+
+    /// <summary>Removes the messages of a named subscription that nobody holds; how many.</summary>
+    /// <exception cref="EngineException"><see cref="EngineError.NotFound"/>.</exception>
+    public partial Task<long> PurgeSubscriptionAsync(SubscriptionKey key);
+
+    /// <summary>All queues and topics at this moment, in no order.</summary>
+    public partial IReadOnlyList<IMessageNode> ListNodes();
+
+    /// <summary>All named subscriptions at this moment, in no order.</summary>
+    public partial IReadOnlyList<ISubscriptionNode> ListSubscriptions();
+
+    /// <summary>The settings a node at this address has when it is made without its own.</summary>
+    public NodeOptions OptionsFor(string address) => _context.Options.OptionsFor(address);
 
     /// <summary>Figures of all nodes and named subscriptions.</summary>
     public partial IReadOnlyList<NodeStatus> Describe();

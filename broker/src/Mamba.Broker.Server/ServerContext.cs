@@ -1,8 +1,10 @@
 using Mamba.Amqp.Endpoints;
+using Mamba.Amqp.Transport;
 using Mamba.Amqp.Types;
 using Mamba.Broker.Engine;
 using Mamba.Broker.Server.Connections;
 using Mamba.Broker.Server.Links;
+using Mamba.Broker.Server.Management;
 using Mamba.Broker.Server.Security;
 using Microsoft.Extensions.Logging;
 
@@ -25,6 +27,7 @@ internal sealed class ServerContext
         Stopping = stopping;
         Addresses = new AddressDirectory(engine, options);
         Connections = new ConnectionRegistry();
+        Management = MakeManagement();
         _startedAt = time.GetTimestamp();
         OpenProperties = new AmqpMap
         {
@@ -50,11 +53,28 @@ internal sealed class ServerContext
 
     public ConnectionRegistry Connections { get; }
 
+    /// <summary>The node that clients administer the broker through.</summary>
+    public ManagementNode Management { get; }
+
     /// <summary>The properties of every open we send.</summary>
     public AmqpMap OpenProperties { get; }
 
     /// <summary>Monotonic milliseconds since the server began, from 1: deadlines are in these.</summary>
     public long NowMilliseconds => 1 + (long)Time.GetElapsedTime(_startedAt).TotalMilliseconds;
+
+    private ManagementNode MakeManagement() => new(
+        new EntityCatalog(
+        [
+            new SelfEntities(),
+            new BrokerEntities(this),
+            new NodeEntities(Engine, NodeKind.Queue, "org.mamba.queue", "queue"),
+            new NodeEntities(Engine, NodeKind.Topic, "org.mamba.topic", "topic"),
+            new SubscriptionEntities(Engine, Time),
+            new ConnectionEntities(Connections),
+            new LinkEntities(Connections, Role.Receiver, "org.mamba.consumer", "consumer"),
+            new LinkEntities(Connections, Role.Sender, "org.mamba.producer", "producer"),
+        ]),
+        Logger);
 
     /// <summary>What a connection grants its peer: the same object for all that came in the same way.</summary>
     public ConnectionSettings SettingsFor(ListenerContext listener)

@@ -32,6 +32,12 @@ internal static partial class ServerLog
     [LoggerMessage(1020, LogLevel.Information, "Connection {Id} refused link {Link} to {Address}: {Condition}: {Description}")]
     public static partial void LinkRefused(ILogger logger, long id, string link, string address, string condition, string description);
 
+    [LoggerMessage(1030, LogLevel.Error, "A management request failed inside the broker")]
+    public static partial void ManagementFault(ILogger logger, Exception cause);
+
+    [LoggerMessage(1031, LogLevel.Debug, "Connection {Id}: the response to a management request was dropped; it has no place at {Address}: {Cause}")]
+    public static partial void ResponseDropped(ILogger logger, long id, string address, string cause);
+
     [LoggerMessage(1021, LogLevel.Error, "A message on {Address} cannot be read back and is not delivered: {Cause}")]
     public static partial void MessageUnreadable(ILogger logger, string address, string cause);
 

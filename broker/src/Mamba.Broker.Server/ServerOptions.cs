@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Security;
+using Mamba.Broker.Server.Management;
 
 namespace Mamba.Broker.Server;
 
@@ -56,6 +57,9 @@ public sealed record ServerOptions
 
     /// <summary>Kind and creation by address; the first match wins.</summary>
     public IReadOnlyList<AddressRule> Addresses { get; init; } = [];
+
+    /// <summary>Who may attach to <c>$management</c>.</summary>
+    public IManagementPolicy Management { get; init; } = ManagementPolicy.Auto;
 
     /// <summary>How long a stop waits for peers to answer close, before their sockets are cut.</summary>
     public TimeSpan StopTimeout { get; init; } = TimeSpan.FromSeconds(5);

@@ -271,7 +271,7 @@ public sealed class ReceiverEndpoint : LinkEndpoint
 
     private void CheckSize(long size)
     {
-        var limit = Session.Engine.Settings.MaxMessageSize;
+        var limit = LocalAttach?.MaxMessageSize ?? Session.Engine.Settings.MaxMessageSize;
         if (limit != 0 && (ulong)size > limit)
         {
             throw EndpointErrors.Link(ErrorCondition.MessageSizeExceeded, $"The message has more than {limit} bytes, the max-message-size of this link.");

@@ -82,6 +82,22 @@ internal enum AnonymousAccess
     False,
 }
 
+/// <summary>Who may administer the broker over AMQP ($management).</summary>
+internal enum ManagementAccess
+{
+    /// <summary>Every user that logged in, and clients without credentials from the broker's own machine.</summary>
+    Auto,
+
+    /// <summary>Everyone who may connect.</summary>
+    All,
+
+    /// <summary>Nobody.</summary>
+    None,
+
+    /// <summary>The users that are named.</summary>
+    Users,
+}
+
 internal sealed record SecurityOptions
 {
     [Setting("Whether clients may connect without credentials; auto means: while every endpoint is a loopback address.",
@@ -91,6 +107,13 @@ internal sealed record SecurityOptions
     [Setting("SASL mechanisms that may be offered, besides ANONYMOUS.",
         Choices = ["SCRAM-SHA-512", "SCRAM-SHA-256", "EXTERNAL", "PLAIN"], Example = "SCRAM-SHA-512,SCRAM-SHA-256")]
     public IReadOnlyList<string> Mechanisms { get; init; } = ["EXTERNAL", "SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"];
+
+    [Setting("Who may administer the broker over AMQP ($management); auto means: users who logged in, and clients without credentials on the broker's machine.",
+        Choices = ["auto", "all", "none", "users"])]
+    public ManagementAccess Management { get; init; } = ManagementAccess.Auto;
+
+    [Setting("The users who may administer the broker, when security.management is users.", Example = "alice,bob")]
+    public IReadOnlyList<string> ManagementUsers { get; init; } = [];
 }
 
 internal sealed record LimitOptions

@@ -90,7 +90,15 @@ internal static class SchemaWriter
             case SettingKind.TextList:
                 json.WriteString("type", "array");
                 json.WriteStartObject("items");
-                WriteChoices(json, attribute.Choices!);
+                if (attribute.Choices is { } choices)
+                {
+                    WriteChoices(json, choices);
+                }
+                else
+                {
+                    json.WriteString("type", "string");
+                }
+
                 json.WriteEndObject();
                 break;
             case SettingKind.RecordList:

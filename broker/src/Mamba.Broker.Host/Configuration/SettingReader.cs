@@ -158,7 +158,7 @@ internal sealed class SettingReader(List<Problem> problems)
         {
             if (text.Kind != JsonValueKind.String || (choices is not null && !choices.Contains(text.Text, StringComparer.Ordinal)))
             {
-                Fail(where, $"holds {Show(text)}, which it cannot.", $"It can hold: {string.Join(", ", choices ?? [])}.");
+                Fail(where, $"holds {Show(text)}, which it cannot.", choices is null ? "It can hold texts." : $"It can hold: {string.Join(", ", choices)}.");
             }
             else if (!result.Contains(text.Text, StringComparer.Ordinal))
             {

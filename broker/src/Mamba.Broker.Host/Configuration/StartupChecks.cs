@@ -264,6 +264,16 @@ internal sealed class StartupChecks(BrokerOptions options, SettingLayers layers)
             Add("security.mechanisms", "is empty while security.anonymous is false, so that nobody could log in.", "Name at least one mechanism, for example SCRAM-SHA-256.");
         }
 
+        if (security.Management == ManagementAccess.Users && security.ManagementUsers.Count == 0)
+        {
+            Add("security.managementUsers", "is empty while security.management is users.", "Name at least one user, or set security.management to none.");
+        }
+        else if (security.Management != ManagementAccess.Users && security.ManagementUsers.Count > 0)
+        {
+            Add("security.managementUsers", "names users while security.management is not users, so that it would mean nothing.",
+                "Set security.management to users, or leave security.managementUsers out.");
+        }
+
         var reachable = _listeners.Where(l => l.Endpoint is not null && !IPAddress.IsLoopback(l.Endpoint.Address)).ToList();
         if (reachable.Count == 0)
         {

@@ -2,6 +2,7 @@ using System.Net;
 using Mamba.Broker.Engine;
 using Mamba.Broker.Host.Configuration;
 using Mamba.Broker.Server;
+using Mamba.Broker.Server.Management;
 using Mamba.Broker.Server.Security;
 
 namespace Mamba.Broker.Host.Running;
@@ -47,12 +48,21 @@ internal static class OptionsMapping
         TransactionTimeout = options.Limits.TransactionTimeout,
         AutoCreate = options.Addresses.AutoCreate,
         Addresses = [.. options.Addresses.Rules.Select(rule => new AddressRule(rule.Pattern, KindOf(rule.Kind), rule.AutoCreate))],
+        Management = PolicyOf(options.Security),
         StopTimeout = options.Stop.Timeout,
     };
 
     public static ConnectionAdmission ToAdmission(LimitOptions limits) => new(limits.MaxUnauthenticated, limits.MaxUnauthenticatedPerAddress);
 
     private static IReadOnlyList<IPEndPoint> ListOf(IPEndPoint? endpoint) => endpoint is null ? [] : [endpoint];
+
+    private static IManagementPolicy PolicyOf(SecurityOptions security) => security.Management switch
+    {
+        ManagementAccess.All => ManagementPolicy.All,
+        ManagementAccess.None => ManagementPolicy.None,
+        ManagementAccess.Users => ManagementPolicy.Users(security.ManagementUsers),
+        _ => ManagementPolicy.Auto,
+    };
 
     private static NodeKind KindOf(AddressKind kind) => kind == AddressKind.Topic ? NodeKind.Topic : NodeKind.Queue;
 }

@@ -3,6 +3,7 @@ using Mamba.Amqp.Messaging;
 using Mamba.Amqp.Transport;
 using Mamba.Amqp.Types;
 using Mamba.Broker.Server.Links;
+using Mamba.Broker.Server.Management;
 
 namespace Mamba.Broker.Server.Connections;
 
@@ -109,9 +110,9 @@ internal sealed partial class AmqpConnection
 
     void IConnectionHandler.OnLinkFlow(SenderEndpoint link)
     {
-        if (link.Tag is OutboundLink outbound)
+        if (link.Tag is SendingLink sending)
         {
-            MarkReady(outbound);
+            MarkReady(sending);
         }
     }
 
@@ -124,9 +125,9 @@ internal sealed partial class AmqpConnection
     {
         foreach (var link in _links)
         {
-            if (link is OutboundLink outbound && ReferenceEquals(outbound.Endpoint.Session, session))
+            if (link is SendingLink sending && ReferenceEquals(sending.Endpoint.Session, session))
             {
-                MarkReady(outbound);
+                MarkReady(sending);
             }
         }
     }
@@ -141,6 +142,9 @@ internal sealed partial class AmqpConnection
             case CoordinatorLink coordinator:
                 coordinator.OnDelivery(delivery, payload);
                 break;
+            case RequestLink requests:
+                requests.OnDelivery(delivery, payload);
+                break;
         }
     }
 
@@ -150,13 +154,17 @@ internal sealed partial class AmqpConnection
         {
             inbound.OnAborted();
         }
+        else if (link.Tag is RequestLink requests)
+        {
+            requests.OnAborted();
+        }
     }
 
     void IConnectionHandler.OnDisposition(SenderEndpoint link, uint deliveryId, long context, DeliveryState? state, bool settled)
     {
-        if (link.Tag is OutboundLink outbound)
+        if (link.Tag is SendingLink sending)
         {
-            outbound.OnDisposition(deliveryId, context, state, settled);
+            sending.OnDisposition(deliveryId, context, state, settled);
         }
     }
 

@@ -2,6 +2,7 @@ using Mamba.Amqp.Endpoints;
 using Mamba.Amqp.Transport;
 using Mamba.Broker.Engine;
 using Mamba.Broker.Server.Links;
+using Mamba.Broker.Server.Management;
 using Mamba.Broker.Server.Security;
 using Mamba.Broker.Server.Transport;
 
@@ -19,12 +20,13 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
     private readonly ConnectionAdmission.Ticket _ticket;
     private readonly ConnectionEngine _protocol;
     private readonly Mailbox _mailbox;
-    private readonly List<OutboundLink> _ready = [];
-    private readonly List<OutboundLink> _limited = [];
+    private readonly List<SendingLink> _ready = [];
+    private readonly List<SendingLink> _limited = [];
     private readonly List<OutboundLink> _settling = [];
     private readonly HashSet<LinkHandler> _links = [];
     private readonly TransactionTable _transactions;
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private ManagementDesk? _management;
     private PublishBatch? _batch;
     private string? _breakCause;
     private bool _broken;
@@ -64,6 +66,9 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
 
     public TransactionTable Transactions => _transactions;
 
+    /// <summary>Its business with the management node. The turn's own.</summary>
+    public ManagementDesk Management => _management ??= new ManagementDesk(this);
+
     /// <summary>Completes when the connection is gone and everything it held was given back.</summary>
     public Task Ended => _ended.Task;
 
@@ -94,10 +99,10 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
     public void Post(Action action) => _mailbox.Post(action);
 
     /// <summary>Asks for a turn of this link before the current turn ends. The turn's own.</summary>
-    public void MarkReady(OutboundLink link) => _ready.Add(link);
+    public void MarkReady(SendingLink link) => _ready.Add(link);
 
     /// <summary>Notes a link that can send no more before deliveries are settled. The turn's own.</summary>
-    public void WaitForRoom(OutboundLink link)
+    public void WaitForRoom(SendingLink link)
     {
         if (!_limited.Contains(link))
         {

@@ -13,7 +13,7 @@ internal sealed class ConnectionRegistry
     private readonly ConcurrentDictionary<long, AmqpConnection> _connections = new();
     private readonly Lock _gate = new();
     private readonly Dictionary<string, AmqpConnection> _sole = new(StringComparer.Ordinal);
-    private readonly Dictionary<LinkIdentity, LinkHolder> _links = [];
+    private readonly Dictionary<LinkIdentity, HeldLink> _links = [];
 
     /// <summary>A snapshot.</summary>
     public ICollection<AmqpConnection> All => _connections.Values;
@@ -55,16 +55,17 @@ internal sealed class ConnectionRegistry
     /// </summary>
     public Task StealLinkAsync(AmqpConnection connection, LinkEndpoint link, Attach attach)
     {
-        LinkHolder? former;
+        HeldLink former;
+        bool hasFormer;
         var identity = new LinkIdentity(connection.ContainerId, connection.Principal.Name, attach.Name, attach.Role);
         lock (_gate)
         {
-            _links.Remove(identity, out former);
-            _links[identity] = new LinkHolder(connection, link);
+            hasFormer = _links.Remove(identity, out former);
+            _links[identity] = new HeldLink(connection, link);
             connection.HeldLinks.Add(identity);
         }
 
-        if (former is not null && former.Link != link && (former.Connection != connection || former.Link.Session != link.Session))
+        if (hasFormer && former.Link != link && (former.Connection != connection || former.Link.Session != link.Session))
         {
             return former.Connection.LoseLinkAsync(former.Link);
         }
@@ -113,7 +114,38 @@ internal sealed class ConnectionRegistry
         }
     }
 
-    private sealed record LinkHolder(AmqpConnection Connection, LinkEndpoint Link);
+    /// <summary>The connection of a number, or null.</summary>
+    public AmqpConnection? Find(long id) => _connections.GetValueOrDefault(id);
+
+    /// <summary>How many links with a name a connection has.</summary>
+    public int LinksOf(AmqpConnection connection)
+    {
+        lock (_gate)
+        {
+            return connection.HeldLinks.Count;
+        }
+    }
+
+    /// <summary>All links on which the peer has this role, at this moment.</summary>
+    public List<HeldLink> ListLinks(Role role)
+    {
+        var list = new List<HeldLink>();
+        lock (_gate)
+        {
+            foreach (var (identity, held) in _links)
+            {
+                if (identity.Role == role)
+                {
+                    list.Add(held);
+                }
+            }
+        }
+
+        return list;
+    }
 }
+
+/// <summary>A link and the connection that has it.</summary>
+internal readonly record struct HeldLink(AmqpConnection Connection, LinkEndpoint Link);
 
 internal readonly record struct LinkIdentity(string ContainerId, string Principal, string Name, Role Role);

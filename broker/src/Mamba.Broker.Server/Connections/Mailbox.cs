@@ -91,7 +91,7 @@ internal sealed class Mailbox(TurnExecutor owner)
 
         public List<CommittedLetter> Committed { get; } = [];
 
-        public List<OutboundLink> Ready { get; } = [];
+        public List<SendingLink> Ready { get; } = [];
 
         public List<Action> Actions { get; } = [];
 

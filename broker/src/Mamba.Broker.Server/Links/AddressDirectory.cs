@@ -1,4 +1,5 @@
 using Mamba.Broker.Engine;
+using Mamba.Broker.Server.Management;
 
 namespace Mamba.Broker.Server.Links;
 
@@ -17,6 +18,11 @@ internal sealed class AddressDirectory(MessageEngine engine, ServerOptions optio
         if (address.Fault() is { } fault)
         {
             throw new LinkRefusedException(Refusal.InvalidAddress(fault));
+        }
+
+        if (ManagementDesk.IsNode(address.Name))
+        {
+            throw new LinkRefusedException(Refusal.NoQueue(address.Name));
         }
 
         var node = engine.Find(address.Name);

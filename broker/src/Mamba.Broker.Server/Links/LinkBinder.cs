@@ -5,6 +5,7 @@ using Mamba.Amqp.Transport;
 using Mamba.Amqp.Types;
 using Mamba.Broker.Engine;
 using Mamba.Broker.Server.Connections;
+using Mamba.Broker.Server.Management;
 
 namespace Mamba.Broker.Server.Links;
 
@@ -98,6 +99,12 @@ internal sealed class LinkBinder(AmqpConnection connection)
         }
 
         await connection.StealLinkAsync(link, attach);
+        if (!target.Dynamic && ManagementDesk.IsNode(target.Address))
+        {
+            BindRequests(link, attach);
+            return;
+        }
+
         var owner = new TerminusOwner(connection);
         var node = target.Dynamic || target.Address is not null
             ? await connection.InTurn(ResolveAsync(target.Address, target.Dynamic, target.DynamicNodeProperties, target.Capabilities, owner, link.Name))
@@ -130,6 +137,12 @@ internal sealed class LinkBinder(AmqpConnection connection)
         }
 
         await connection.StealLinkAsync(link, attach);
+        if (!source.Dynamic && ManagementDesk.IsNode(source.Address))
+        {
+            BindReplies(link, attach);
+            return;
+        }
+
         var owner = new TerminusOwner(connection);
         var node = await connection.InTurn(
             ResolveAsync(source.Address, source.Dynamic, source.DynamicNodeProperties, source.Capabilities, owner, link.Name));
@@ -152,6 +165,34 @@ internal sealed class LinkBinder(AmqpConnection connection)
         Adopt(link, handler);
         link.Attach(ReplyToReceiver(attach, DescribeSource(source, node, binding)));
         handler.Open(subscription);
+    }
+
+    private void BindRequests(ReceiverEndpoint link, Attach attach)
+    {
+        if (IsAbandoned(link))
+        {
+            connection.ReleaseName(link);
+            return;
+        }
+
+        var handler = connection.Management.OpenRequests(link, CanReject(attach.Source));
+        Adopt(link, handler);
+        var reply = ReplyToSender(attach, new Target { Address = ManagementNode.Address });
+        reply.MaxMessageSize = ManagementNode.MaxRequestBytes;
+        link.Attach(reply);
+        handler.Open();
+    }
+
+    private void BindReplies(SenderEndpoint link, Attach attach)
+    {
+        if (IsAbandoned(link))
+        {
+            connection.ReleaseName(link);
+            return;
+        }
+
+        Adopt(link, connection.Management.OpenReplies(link, attach));
+        link.Attach(ReplyToReceiver(attach, new Source { Address = ManagementNode.Address, Outcomes = AllOutcomes }));
     }
 
     /// <summary>A consumer that names no source asks what an existing subscription of its name is, usually to close (unsubscribe) it.</summary>

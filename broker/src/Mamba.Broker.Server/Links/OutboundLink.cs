@@ -13,7 +13,7 @@ namespace Mamba.Broker.Server.Links;
 /// A link that messages go out on. It pulls from its subscription when signalled, up to the credit, and writes what it pulled
 /// until the output is full; what it could not write yet it keeps, in order. Settlements of one turn go to the engine together.
 /// </summary>
-internal sealed class OutboundLink : LinkHandler, ISubscriber
+internal sealed class OutboundLink : SendingLink, ISubscriber
 {
     /// <summary>Messages pulled at a time: enough to pay for the queue's lock, few enough to leave some to other consumers.</summary>
     private const int PullSize = 64;
@@ -48,9 +48,6 @@ internal sealed class OutboundLink : LinkHandler, ISubscriber
 
     public ISubscription Subscription => _subscription;
 
-    /// <summary>Whether another delivery may be unsettled, or the link is gone and waits for nothing.</summary>
-    public bool HasRoom => IsGone || _endpoint.UnsettledRoom > 0;
-
     public override Func<Task>? CloseTerminus { get; }
 
     /// <summary>Connects the link to its messages; until then signals are remembered only.</summary>
@@ -72,10 +69,7 @@ internal sealed class OutboundLink : LinkHandler, ISubscriber
     /// <summary>Any thread.</summary>
     public void OnNodeDeleted() => Connection.Post(() => Detach(Refusal.NodeDeleted(_address)));
 
-    /// <summary>
-    /// Writes messages up to credit, window and <paramref name="maxBytes"/>. Returns true when only the byte limit stopped it.
-    /// </summary>
-    public bool Pump(int maxBytes)
+    public override bool Pump(int maxBytes)
     {
         if (IsGone || _subscription is null)
         {
@@ -113,8 +107,7 @@ internal sealed class OutboundLink : LinkHandler, ISubscriber
         return false;
     }
 
-    /// <summary>The peer's word on one delivery.</summary>
-    public void OnDisposition(uint deliveryId, long token, DeliveryState? state, bool settled)
+    public override void OnDisposition(uint deliveryId, long token, DeliveryState? state, bool settled)
     {
         if (IsGone)
         {

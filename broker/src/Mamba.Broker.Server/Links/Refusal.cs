@@ -23,6 +23,10 @@ internal static class Refusal
         ErrorCondition.IllegalState,
         $"'{address}' is a {Name(there)}, and the link asks for a {Name(wanted)}; use another address or ask for a {Name(there)}.");
 
+    public static AmqpError NoQueue(string address) => new(
+        ErrorCondition.NotAllowed,
+        $"'{address}' is the management node, no queue or topic: send requests on a link whose target has this address, without a prefix.");
+
     public static AmqpError NotOwner(string address) => new(
         ErrorCondition.ResourceLocked,
         $"'{address}' is a temporary node of another connection: only the connection that created it may receive from it.");

@@ -5,6 +5,7 @@ using Mamba.Broker.Host.Configuration;
 using Mamba.Broker.Host.Running;
 using Mamba.Broker.Host.Tests.Repository;
 using Mamba.Broker.Server;
+using Mamba.Broker.Server.Security;
 
 namespace Mamba.Broker.Host.Tests.Configuration;
 
@@ -55,6 +56,19 @@ internal sealed class OptionsMappingTests
             DeadLetterAddress = "dead",
             ExpiryAddress = "late",
         }));
+    }
+
+    [TestCase("All", true, true)]
+    [TestCase("None", false, false)]
+    [TestCase("Users", true, false)]
+    [TestCase("Auto", true, true)]
+    public void Who_may_administer_is_the_policy_that_was_set(string access, bool alice, bool anonymous)
+    {
+        var security = new SecurityOptions { Management = Enum.Parse<ManagementAccess>(access), ManagementUsers = ["alice"] };
+        var policy = OptionsMapping.ToServer(new BrokerOptions { Security = security }, Endpoints, tls: null).Management;
+        var listener = new ListenerContext(new IPEndPoint(IPAddress.Loopback, 1), new IPEndPoint(IPAddress.Loopback, 2), IsTls: false, null);
+        Assert.That(policy.Allows(new Principal("alice", "PLAIN"), listener), Is.EqualTo(alice));
+        Assert.That(policy.Allows(Principal.Anonymous, listener), Is.EqualTo(anonymous));
     }
 
     [Test]

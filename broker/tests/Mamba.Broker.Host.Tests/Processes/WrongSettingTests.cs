@@ -53,6 +53,14 @@ internal sealed class WrongSettingTests
         result.AssertNames("--config", _folder["none.json"], "readable JSON file");
     }
 
+    [TestCase("security.management=users", "security.managementUsers (its default)", "is empty while security.management is users", "Name at least one user")]
+    [TestCase("security.managementUsers=alice", "--set security.managementUsers", "names users while security.management is not users", "Set security.management to users")]
+    public async Task Users_who_may_administer_are_named_when_and_only_when_they_are_asked_for(string setting, string where, string what, string remedy)
+    {
+        var result = await FailAsync([.. Local, "--set", setting]);
+        result.AssertNames(where, what, remedy);
+    }
+
     [TestCase("--amqp")]
     [TestCase("--console")]
     public async Task A_port_in_use_is_named(string option)

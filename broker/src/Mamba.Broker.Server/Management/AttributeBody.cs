@@ -1,0 +1,87 @@
+using Mamba.Amqp.Types;
+
+namespace Mamba.Broker.Server.Management;
+
+/// <summary>
+/// The attributes of a CREATE, UPDATE or DELETE, read one by one and at the end checked for what nobody asked for: a misspelt
+/// attribute is an error, not a surprise later. Keys may be strings or symbols.
+/// </summary>
+internal sealed class AttributeBody(AmqpMap map)
+{
+    private readonly HashSet<string> _known = new(StringComparer.Ordinal);
+
+    /// <summary>True when an attribute other than these was given.</summary>
+    public bool HasOther(params ReadOnlySpan<string> names)
+    {
+        foreach (var (key, value) in map)
+        {
+            if (value is not null && !names.Contains(NameOf(key)))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>A text, or null when it is absent.</summary>
+    public string? Text(string name) => Take(name) switch
+    {
+        null => null,
+        string text => text,
+        Symbol symbol => symbol.Value,
+        var other => throw Wrong(name, "a string", other),
+    };
+
+    /// <summary>Yes or no; null when it is absent. JMS tools that only have texts may say "true" or "false".</summary>
+    public bool? Flag(string name) => Take(name) switch
+    {
+        null => null,
+        bool flag => flag,
+        "true" => true,
+        "false" => false,
+        var other => throw Wrong(name, "a boolean", other),
+    };
+
+    /// <summary>A whole number from 0 on, or null when it is absent.</summary>
+    public long? Number(string name, long max = long.MaxValue)
+    {
+        var value = Take(name);
+        return value is null ? null
+            : Whole.Read(value) is { } number and >= 0 && number <= max ? number
+            : throw Wrong(name, $"a whole number from 0 to {max}", value);
+    }
+
+    /// <summary>An attribute that may be given back as it is, but not be given another value.</summary>
+    public void MustBe(string name, string value)
+    {
+        if (Text(name) is { } given && !string.Equals(given, value, StringComparison.Ordinal))
+        {
+            throw ManagementException.Bad($"The attribute '{name}' is '{value}' and cannot be set to '{given}'.");
+        }
+    }
+
+    /// <summary>Everything was read that has a meaning: whatever else is there is refused.</summary>
+    public void RefuseOthers()
+    {
+        foreach (var (key, _) in map)
+        {
+            if (!_known.Contains(NameOf(key)))
+            {
+                throw ManagementException.Bad(
+                    $"The attribute '{NameOf(key)}' cannot be set here; these can: {string.Join(", ", _known.Order(StringComparer.Ordinal))}.");
+            }
+        }
+    }
+
+    private static string NameOf(object key) => key is Symbol symbol ? symbol.Value : key as string ?? AmqpValue.ToString(key);
+
+    private static ManagementException Wrong(string name, string expected, object value) =>
+        ManagementException.Bad($"The attribute '{name}' must be {expected}; it is {AmqpValue.ToString(value)}.");
+
+    private object? Take(string name)
+    {
+        _known.Add(name);
+        return map[name] ?? map[new Symbol(name)];
+    }
+}
