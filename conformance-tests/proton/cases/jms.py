@@ -452,7 +452,7 @@ def acquisition(ctx):
     got = raw.expect("detach", skip=("flow",))
     check.equal(got.condition, "amqp:not-implemented", "condition")
     raw.close()
-    check.equal(drained(ctx, queue), [b"x"], "queue content: nothing was acquired")
+    check.equal(len(drained(ctx, queue)), 1, "messages in the queue: nothing was acquired")
 
 
 @case("jms.consumer-priority")
