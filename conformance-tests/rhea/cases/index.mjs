@@ -21,10 +21,11 @@ import encodings from './encodings.mjs';
 import limits from './limits.mjs';
 import links from './links.mjs';
 import hostile from './hostile.mjs';
+import management from './management.mjs';
 
 const groups = {
   connect, sasl, websocket, sender, outcomes, settlement, prefetch, credit, types, messages, large, transactions, relay, dynamic,
-  expiry, deadletter, addresses, topics, selectors, encodings, limits, links, hostile,
+  expiry, deadletter, addresses, topics, selectors, encodings, limits, links, hostile, management,
 };
 const DefaultTimeout = Number(process.env.CASE_TIMEOUT ?? 20_000);
 
