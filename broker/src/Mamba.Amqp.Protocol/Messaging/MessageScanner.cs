@@ -23,6 +23,7 @@ public ref struct MessageScanner
     private int _sections;
     private MessageHeader _header;
     private Timestamp? _absoluteExpiry;
+    private bool _hasGroupId;
 
     /// <summary>Creates a scanner at the start of a whole message's payload.</summary>
     public MessageScanner(ReadOnlySpan<byte> payload, DecodeLimits? limits = null)
@@ -49,6 +50,7 @@ public ref struct MessageScanner
 
             layout.HeaderFields = scanner._header;
             layout.AbsoluteExpiryTime = scanner._absoluteExpiry;
+            layout.HasGroupId = scanner._hasGroupId;
             return layout;
         }
         catch (AmqpException failure)
@@ -121,7 +123,7 @@ public ref struct MessageScanner
                 _header = MessageHeader.ReadFields(ref _reader);
                 return;
             case MessageSection.Properties:
-                _absoluteExpiry = PropertiesView.Check(ref _reader);
+                _absoluteExpiry = PropertiesView.Check(ref _reader, out _hasGroupId);
                 return;
             case MessageSection.Data:
                 _reader.ReadBinarySpan();

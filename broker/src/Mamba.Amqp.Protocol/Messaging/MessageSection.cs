@@ -76,4 +76,7 @@ public struct MessageLayout
 
     /// <summary>properties.absolute-expiry-time; null when absent.</summary>
     public Timestamp? AbsoluteExpiryTime { get; internal set; }
+
+    /// <summary>Whether there is a properties.group-id; an empty one counts.</summary>
+    public bool HasGroupId { get; internal set; }
 }

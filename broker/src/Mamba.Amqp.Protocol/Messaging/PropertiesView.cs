@@ -12,6 +12,7 @@ public readonly ref struct PropertiesView
 {
     private const int FieldCount = 13;
     private const int AbsoluteExpiryField = 8;
+    private const int GroupIdField = 10;
 
     private readonly ReadOnlySpan<byte> _value;
 
@@ -49,18 +50,21 @@ public readonly ref struct PropertiesView
 
     public Timestamp? CreationTime => Find(9, out var reader) ? reader.ReadTimestamp() : null;
 
-    public string? GroupId => Text(10);
+    public string? GroupId => Text(GroupIdField);
 
     /// <summary>The group-id as UTF-8; empty when absent.</summary>
-    public ReadOnlySpan<byte> GroupIdUtf8 => Find(10, out var reader) ? reader.ReadStringUtf8() : default;
+    public ReadOnlySpan<byte> GroupIdUtf8 => Find(GroupIdField, out var reader) ? reader.ReadStringUtf8() : default;
 
     public uint? GroupSequence => Find(11, out var reader) ? reader.ReadUInt() : null;
 
     /// <summary>Walks over a properties list behind its descriptor, and checks every field's type without allocating.</summary>
+    /// <param name="reader">At the list.</param>
+    /// <param name="hasGroupId">Whether there is a group-id, which is passed on the way.</param>
     /// <returns>The absolute-expiry-time, which is passed on the way and which a broker wants of every message; null when absent.</returns>
-    internal static Timestamp? Check(ref AmqpReader reader)
+    internal static Timestamp? Check(ref AmqpReader reader, out bool hasGroupId)
     {
         Timestamp? absoluteExpiry = null;
+        hasGroupId = false;
         var fields = reader.BeginFields("properties", FieldCount);
         for (var i = 0; i < FieldCount; i++)
         {
@@ -75,6 +79,7 @@ public readonly ref struct PropertiesView
             }
             else
             {
+                hasGroupId |= i == GroupIdField;
                 CheckField(ref reader, i);
             }
         }

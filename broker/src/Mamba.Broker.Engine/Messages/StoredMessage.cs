@@ -48,6 +48,15 @@ public sealed class StoredMessage
     public long DeliverAt { get; set; }
 
     /// <summary>
+    /// The group the message belongs to, as a hash of its name; 0 = none. Two groups that share a hash share a consumer, which
+    /// keeps the order of both.
+    /// </summary>
+    public uint GroupKey { get; set; }
+
+    /// <summary>True for the last message of its group: whoever comes first may have what is sent to the group after it.</summary>
+    public bool ClosesGroup { get; set; }
+
+    /// <summary>
     /// Identity of the publisher (container-id or connection) that no-local subscriptions compare with theirs. Used
     /// while the message is routed, never stored; may be null.
     /// </summary>
@@ -106,6 +115,8 @@ public sealed class StoredMessage
         copy.Ttl = Ttl;
         copy.DeliverAt = DeliverAt;
         copy.Origin = Origin;
+        copy.GroupKey = GroupKey;
+        copy.ClosesGroup = ClosesGroup;
         copy.DeadLettered = DeadLettered;
         copy.Version = Version;
         return copy;
@@ -132,6 +143,8 @@ public sealed class StoredMessage
         Ttl = 0;
         DeliverAt = 0;
         Origin = null;
+        GroupKey = 0;
+        ClosesGroup = false;
         DeadLettered = false;
         Version = 0;
         MessagePool.Give(this);

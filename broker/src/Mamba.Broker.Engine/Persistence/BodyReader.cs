@@ -48,6 +48,8 @@ internal sealed class BodyReader(Journal.Journal journal)
         message.Ttl = operation.Ttl;
         message.ExpiresAt = operation.ExpiresAt;
         message.DeliverAt = operation.DeliverAt;
+        message.GroupKey = operation.GroupKey;
+        message.ClosesGroup = (operation.Flags & EnqueueFlags.ClosesGroup) != EnqueueFlags.None;
         return message;
     }
 

@@ -34,6 +34,9 @@ internal enum EnqueueFlags : byte
 
     /// <summary>A dead-letter move brought it here.</summary>
     DeadLettered = 4,
+
+    /// <summary>The last message of its group.</summary>
+    ClosesGroup = 8,
 }
 
 /// <summary>
@@ -45,10 +48,11 @@ internal enum EnqueueFlags : byte
 ///   +----+-----+--------+-------+--------------+--------+------------+------------------+-----------+-----+-----+
 ///   28   32           40           48           56      56 + body length   + 4n
 ///   +----+------------+------------+------------+-------+-----------------+
-///   | 0  | message id | expires at | deliver at | body  | queue ids (n)   |
+///   |grp | message id | expires at | deliver at | body  | queue ids (n)   |
 ///   +----+------------+------------+------------+-------+-----------------+
 ///   version   rewrites of one message id on one queue: the highest counts, among equals the later one
 ///   crc       CRC-32C of the bytes 0..20, 24..56 and the body; the record's own checksum covers the rest
+///   grp       hash of the name of the message's group, 0 = none
 ///   times     unix milliseconds, 0 = none
 /// </code>
 /// </summary>
@@ -66,6 +70,7 @@ internal struct EnqueueOperation
     public int BodyLength;
     public uint Crc;
     public uint Ttl;
+    public uint GroupKey;
     public ulong MessageId;
     public long ExpiresAt;
     public long DeliverAt;
@@ -79,7 +84,8 @@ internal struct EnqueueOperation
         {
             Flags = (message.Durable ? EnqueueFlags.Durable : EnqueueFlags.None)
                 | (transient ? EnqueueFlags.Transient : EnqueueFlags.None)
-                | (message.DeadLettered ? EnqueueFlags.DeadLettered : EnqueueFlags.None),
+                | (message.DeadLettered ? EnqueueFlags.DeadLettered : EnqueueFlags.None)
+                | (message.ClosesGroup ? EnqueueFlags.ClosesGroup : EnqueueFlags.None),
             Priority = message.Priority,
             Version = message.Version,
             DeliveryCount = deliveryCount,
@@ -87,6 +93,7 @@ internal struct EnqueueOperation
             AnnotationsLength = message.AnnotationsLength,
             BodyLength = message.Length,
             Ttl = message.Ttl,
+            GroupKey = message.GroupKey,
             MessageId = messageId,
             ExpiresAt = message.ExpiresAt,
             DeliverAt = message.DeliverAt,
@@ -112,6 +119,7 @@ internal struct EnqueueOperation
         BodyLength = BinaryPrimitives.ReadInt32LittleEndian(span[16..]),
         Crc = BinaryPrimitives.ReadUInt32LittleEndian(span[20..]),
         Ttl = BinaryPrimitives.ReadUInt32LittleEndian(span[24..]),
+        GroupKey = BinaryPrimitives.ReadUInt32LittleEndian(span[28..]),
         MessageId = BinaryPrimitives.ReadUInt64LittleEndian(span[32..]),
         ExpiresAt = BinaryPrimitives.ReadInt64LittleEndian(span[40..]),
         DeliverAt = BinaryPrimitives.ReadInt64LittleEndian(span[48..]),
@@ -152,6 +160,7 @@ internal struct EnqueueOperation
         BinaryPrimitives.WriteInt32LittleEndian(span[12..], AnnotationsLength);
         BinaryPrimitives.WriteInt32LittleEndian(span[16..], BodyLength);
         BinaryPrimitives.WriteUInt32LittleEndian(span[24..], Ttl);
+        BinaryPrimitives.WriteUInt32LittleEndian(span[28..], GroupKey);
         BinaryPrimitives.WriteUInt64LittleEndian(span[32..], MessageId);
         BinaryPrimitives.WriteInt64LittleEndian(span[40..], ExpiresAt);
         BinaryPrimitives.WriteInt64LittleEndian(span[48..], DeliverAt);

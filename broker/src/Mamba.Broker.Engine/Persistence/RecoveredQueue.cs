@@ -17,6 +17,9 @@ internal sealed class RecoveredQueue(uint id)
     /// <summary>Delivery times of the few messages that have one, by message id and version.</summary>
     private readonly Dictionary<(ulong MessageId, byte Version), long> _deliverAt = [];
 
+    /// <summary>Groups of the messages that have one, by message id.</summary>
+    private readonly Dictionary<ulong, uint> _groups = [];
+
     private int _count;
     private int _freed;
     private ulong _lastEntry;
@@ -44,8 +47,14 @@ internal sealed class RecoveredQueue(uint id)
             AcquireCount = Pack(operation.Version, operation.Priority),
             Flags = EntryFlags.Persistent | EntryFlags.Delivered
                 | ((operation.Flags & EnqueueFlags.Durable) != EnqueueFlags.None ? EntryFlags.Durable : EntryFlags.None)
-                | ((operation.Flags & EnqueueFlags.DeadLettered) != EnqueueFlags.None ? EntryFlags.DeadLettered : EntryFlags.None),
+                | ((operation.Flags & EnqueueFlags.DeadLettered) != EnqueueFlags.None ? EntryFlags.DeadLettered : EntryFlags.None)
+                | ((operation.Flags & EnqueueFlags.ClosesGroup) != EnqueueFlags.None ? EntryFlags.ClosesGroup : EntryFlags.None),
         };
+        if (operation.GroupKey != 0)
+        {
+            _groups[operation.MessageId] = operation.GroupKey;
+        }
+
         if (operation.DeliverAt != 0)
         {
             _deliverAt[(operation.MessageId, operation.Version)] = operation.DeliverAt;
@@ -131,7 +140,7 @@ internal sealed class RecoveredQueue(uint id)
         var deliverAt = _deliverAt.Count == 0 ? 0 : _deliverAt.GetValueOrDefault((messageId, VersionOf(chosen)));
         var priority = PriorityOf(chosen);
         chosen.AcquireCount = 0;
-        host.Restore(priority, chosen, deliverAt, now);
+        host.Restore(priority, chosen, deliverAt, now, _groups.Count == 0 ? 0 : _groups.GetValueOrDefault(messageId));
         return 1;
     }
 

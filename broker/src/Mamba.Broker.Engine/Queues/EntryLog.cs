@@ -111,6 +111,24 @@ internal sealed class EntryLog
         return false;
     }
 
+    /// <summary>Moves <paramref name="sequence"/> on to the next entry that waits for any consumer, or for one; false when there is none.</summary>
+    public bool TryFindWaiting(ref long sequence)
+    {
+        while (NextLiveChunk(ref sequence) is { } chunk)
+        {
+            for (var end = Math.Min(NextChunk(sequence), _tail); sequence < end; sequence++)
+            {
+                if (chunk.Entries[sequence & EntryChunk.Mask].State is EntryState.Available or EntryState.Reserved)
+                {
+                    return true;
+                }
+            }
+        }
+
+        sequence = Math.Min(sequence, _tail);
+        return false;
+    }
+
     /// <summary>The chunk at or after <paramref name="sequence"/> that has live entries, moving the sequence to it; null at the end.</summary>
     public EntryChunk? NextLiveChunk(ref long sequence)
     {

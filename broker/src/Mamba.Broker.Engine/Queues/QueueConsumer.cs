@@ -48,6 +48,9 @@ internal sealed class QueueConsumer(QueueHost host, SubscribeOptions options, IS
 
     public bool IsLooking { get; set; }
 
+    /// <summary>The groups that belong to it and what waits for it in them; null before it had any.</summary>
+    public GroupLane? Lane { get; set; }
+
     public int Acquire(Span<AcquiredMessage> into) => Scans && !into.IsEmpty ? AcquireByScan(into) : host.Acquire(this, into);
 
     public void Settle(ReadOnlySpan<Settlement> settlements, ISettleObserver? observer)
@@ -77,6 +80,15 @@ internal sealed class QueueConsumer(QueueHost host, SubscribeOptions options, IS
         if (!IsBrowser)
         {
             _cursor?.Return(token);
+        }
+    }
+
+    /// <summary>Looks at everything once more. Browsers do not.</summary>
+    public void LookAgain()
+    {
+        if (!IsBrowser)
+        {
+            _cursor?.Restart();
         }
     }
 

@@ -3,30 +3,11 @@ using System.Runtime.CompilerServices;
 
 namespace Mamba.Broker.Engine;
 
-/// <summary>What a settlement set in motion.</summary>
-internal enum SettleStep : byte
-{
-    /// <summary>The token is not held by this consumer.</summary>
-    Unknown,
-
-    /// <summary>In force; nothing to wait for.</summary>
-    Done,
-
-    /// <summary>In force; its removal is in the effects and goes to the journal.</summary>
-    Removing,
-
-    /// <summary>A move is in the effects.</summary>
-    Moving,
-
-    /// <summary>A merge of annotations is in the effects.</summary>
-    Merging,
-}
-
 /// <summary>
 /// One queue as a pure state machine: commands change it and fill <see cref="QueueEffects"/>, which the caller carries out once
 /// the queue's lock is released. No clock, no I/O, no lock, no callback, so the same commands always give the same result.
 /// </summary>
-internal sealed class QueueCore(NodeOptions options)
+internal sealed partial class QueueCore(NodeOptions options)
 {
     private readonly QueueIndex _index = new();
     private readonly ConsumerSet _consumers = new();
@@ -41,6 +22,8 @@ internal sealed class QueueCore(NodeOptions options)
     public ConsumerSet Consumers => _consumers;
 
     public DeliveryPolicy Policy => _policy;
+
+    public GroupTable? Groups => _index.Groups;
 
     public QueueCounters Counters { get; } = new();
 
@@ -67,6 +50,11 @@ internal sealed class QueueCore(NodeOptions options)
             Flags = FlagsOf(message, item.Persistent, delivered),
         };
         var token = _index.Append(message.Priority, entry);
+        if (message.GroupKey != 0)
+        {
+            AddToGroup(token, message.GroupKey);
+        }
+
         Track(token, entry, due ? 0 : message.DeliverAt);
         Counters.Enqueued++;
         if (!keepBody)
@@ -78,17 +66,27 @@ internal sealed class QueueCore(NodeOptions options)
     }
 
     /// <summary>Puts back a message recovery found; its body is on disk.</summary>
-    public void Restore(byte priority, in QueueEntry entry, long deliverAt, long now)
+    public void Restore(byte priority, in QueueEntry entry, long deliverAt, long now, uint group)
     {
         var due = deliverAt <= now;
         var restored = entry;
         restored.State = due ? EntryState.Available : EntryState.Scheduled;
+        restored.Flags |= group == 0 ? EntryFlags.None : EntryFlags.Grouped;
         var token = _index.Append(priority, restored);
+        if (group != 0)
+        {
+            AddToGroup(token, group);
+        }
+
         Track(token, restored, due ? 0 : deliverAt);
     }
 
     /// <summary>Wakes consumers for what is available.</summary>
-    public void Wake(QueueEffects effects) => _consumers.Wake(_index.Available, _version, effects.Signals);
+    public void Wake(QueueEffects effects)
+    {
+        Groups?.Conclude(effects.Signals);
+        _consumers.Wake(_index.Available, _version, effects.Signals);
+    }
 
     /// <summary>Adds a consumer; it counts as waiting.</summary>
     public void AddConsumer(QueueConsumer consumer, QueueEffects effects)
@@ -101,74 +99,8 @@ internal sealed class QueueCore(NodeOptions options)
         consumer.Wait = ConsumerWait.Armed;
         consumer.SeenVersion = -1;
         _consumers.Add(consumer);
+        Groups?.Rebalance(consumer);
         Wake(effects);
-    }
-
-    /// <summary>Hands available messages to a consumer that neither filters nor browses.</summary>
-    public int Acquire(QueueConsumer consumer, Span<AcquiredMessage> into, long now, QueueEffects effects)
-    {
-        if (!consumer.IsAttached)
-        {
-            return 0;
-        }
-
-        if (into.IsEmpty)
-        {
-            consumer.Wait = ConsumerWait.Idle;
-            Wake(effects);
-            return 0;
-        }
-
-        var share = _consumers.ShareOf(consumer, _index.Available, _version);
-        var limit = (int)Math.Min(into.Length, share);
-        var taken = 0;
-        for (var level = QueueIndex.Levels - 1; level >= 0 && taken < limit; level--)
-        {
-            taken += AcquireFromLevel(level, consumer, into[taken..limit], now, effects);
-        }
-
-        // Short of its share: nothing is left that it may have, so only something new is worth waking it for.
-        var exhausted = taken < limit || (share >= _index.Available + taken && _index.Available == 0);
-        consumer.Wait = taken == into.Length ? ConsumerWait.Idle : ConsumerWait.Armed;
-        consumer.SeenVersion = exhausted ? _version : -1;
-        Wake(effects);
-        return taken;
-    }
-
-    /// <summary>
-    /// Takes given messages for a filtering consumer; those no longer available are passed over, and those that changed since they were
-    /// looked at are to be looked at again.
-    /// </summary>
-    public int AcquireThese(QueueConsumer consumer, ReadOnlySpan<AcquiredMessage> candidates, Span<AcquiredMessage> into, QueueEffects effects)
-    {
-        var taken = 0;
-        foreach (ref readonly var candidate in candidates)
-        {
-            ref var entry = ref _index.Find(candidate.Token);
-            if (!consumer.IsAttached || Unsafe.IsNullRef(ref entry) || entry.State != EntryState.Available || entry.MessageId != candidate.MessageId)
-            {
-                continue;
-            }
-
-            if (entry.DeliveryCount != candidate.DeliveryCount || entry.Location != candidate.Location)
-            {
-                consumer.Cursor.Return(candidate.Token);
-                continue;
-            }
-
-            Take(candidate.Token, ref entry, consumer, out into[taken]);
-            if (into[taken].Message is null && candidate.Message is { } loaded)
-            {
-                // It was read from disk to be looked at: once is enough.
-                loaded.AddReference();
-                into[taken].Message = loaded;
-            }
-
-            taken++;
-        }
-
-        Wake(effects);
-        return taken;
     }
 
     /// <summary>Applies an outcome to a message the consumer holds.</summary>
@@ -196,6 +128,7 @@ internal sealed class QueueCore(NodeOptions options)
         _consumers.Remove(consumer);
         consumer.IsAttached = false;
         _exclusions?.Forget(consumer);
+        Groups?.OnClosed(consumer);
         Wake(effects);
     }
 
@@ -269,6 +202,7 @@ internal sealed class QueueCore(NodeOptions options)
 
         QueueScan.RemoveAll(this, effects);
         _index.Clear();
+        _index.Groups = null;
         _schedule = null;
         _earliestExpiry = long.MaxValue;
         return discarded;
@@ -279,17 +213,31 @@ internal sealed class QueueCore(NodeOptions options)
 
     internal long Version => _version;
 
+    /// <summary>What consumers may have changed, so that those that found nothing look again.</summary>
+    internal void NoteChange()
+    {
+        _version++;
+        for (var i = 0; _consumers.HasScanners && i < _consumers.Count; i++)
+        {
+            _consumers[i].LookAgain();
+        }
+    }
+
     private static EntryFlags FlagsOf(StoredMessage message, bool persistent, bool delivered) =>
         (persistent ? EntryFlags.Persistent : EntryFlags.None)
         | (message.Durable ? EntryFlags.Durable : EntryFlags.None)
         | (message.DeadLettered ? EntryFlags.DeadLettered : EntryFlags.None)
-        | (delivered ? EntryFlags.Delivered : EntryFlags.None);
+        | (delivered ? EntryFlags.Delivered : EntryFlags.None)
+        | (message.GroupKey == 0 ? EntryFlags.None : EntryFlags.Grouped)
+        | (message.ClosesGroup ? EntryFlags.ClosesGroup : EntryFlags.None);
 
     internal static MessageMove MoveOf(long token, in QueueEntry entry, DeadLetterReason reason, string? condition, string? description)
     {
         entry.Message?.AddReference();
         return new MessageMove(token, entry.MessageId, entry.Location, entry.Message, entry.IsPersistent, entry.DeliveryCount, reason, condition, description);
     }
+
+    private void AddToGroup(long token, uint key) => (_index.Groups ??= new GroupTable(this)).Add(token, key);
 
     private void Track(long token, in QueueEntry entry, long deliverAt)
     {
@@ -306,58 +254,6 @@ internal sealed class QueueCore(NodeOptions options)
         {
             _version++;
         }
-    }
-
-    private int AcquireFromLevel(int level, QueueConsumer consumer, Span<AcquiredMessage> into, long now, QueueEffects effects)
-    {
-        if (_index.Level(level) is not { Available: > 0 } log)
-        {
-            return 0;
-        }
-
-        var taken = 0;
-        var skipped = false;
-        var sequence = log.Cursor;
-        while (taken < into.Length && log.TryFindAvailable(ref sequence))
-        {
-            var token = QueueIndex.TokenOf(level, sequence);
-            ref var entry = ref log.Find(sequence);
-            if (_policy.IsExpired(entry, now))
-            {
-                Expire(token, ref entry, effects);
-            }
-            else if (IsExcluded(token, entry, consumer))
-            {
-                if (!skipped)
-                {
-                    log.AdvanceCursor(sequence);
-                    skipped = true;
-                }
-            }
-            else
-            {
-                Take(token, ref entry, consumer, out into[taken++]);
-            }
-
-            sequence++;
-        }
-
-        if (!skipped)
-        {
-            log.AdvanceCursor(sequence);
-        }
-
-        return taken;
-    }
-
-    private void Take(long token, ref QueueEntry entry, QueueConsumer consumer, out AcquiredMessage acquired)
-    {
-        QueueScan.Describe(token, entry, out acquired);
-        entry.Flags |= EntryFlags.Delivered;
-        entry.Owner = consumer.Slot;
-        entry.AcquireCount += (ushort)(entry.AcquireCount == ushort.MaxValue ? 0 : 1);
-        consumer.Held++;
-        _index.SetState(token, ref entry, EntryState.Acquired);
     }
 
     /// <summary>The outcome table; AMQP 1.0 §3.4.</summary>

@@ -23,6 +23,9 @@ internal enum EntryState : byte
     /// <summary>Not due yet.</summary>
     Scheduled,
 
+    /// <summary>Waiting for the one consumer that its group belongs to.</summary>
+    Reserved,
+
     /// <summary>Gone.</summary>
     Removed,
 }
@@ -46,6 +49,12 @@ internal enum EntryFlags : byte
 
     /// <summary>One or more consumers must not get it again.</summary>
     Excluded = 16,
+
+    /// <summary>It belongs to a group; see <see cref="GroupTable"/>.</summary>
+    Grouped = 32,
+
+    /// <summary>The last message of its group.</summary>
+    ClosesGroup = 64,
 }
 
 /// <summary>
@@ -82,6 +91,8 @@ internal struct QueueEntry
 
     public EntryState State;
     public EntryFlags Flags;
+
+    public readonly bool IsGrouped => (Flags & EntryFlags.Grouped) != EntryFlags.None;
 
     public readonly bool IsPersistent => (Flags & EntryFlags.Persistent) != EntryFlags.None;
 

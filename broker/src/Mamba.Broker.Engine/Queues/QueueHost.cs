@@ -46,7 +46,7 @@ internal sealed partial class QueueHost(EngineContext context, uint id, QueueNam
         {
             lock (_gate)
             {
-                return _core.Index.Available;
+                return _core.Index.Available + (_core.Groups?.Reserved ?? 0);
             }
         }
     }
@@ -99,9 +99,9 @@ internal sealed partial class QueueHost(EngineContext context, uint id, QueueNam
     }
 
     /// <summary>Puts back what recovery found; before anything else runs.</summary>
-    public void Restore(byte priority, in QueueEntry entry, long deliverAt, long now)
+    public void Restore(byte priority, in QueueEntry entry, long deliverAt, long now, uint group)
     {
-        _core.Restore(priority, entry, deliverAt, now);
+        _core.Restore(priority, entry, deliverAt, now, group);
         Reserve(1, entry.BodyLength);
         Interlocked.Exchange(ref _nextDeadline, _core.NextDeadline);
     }

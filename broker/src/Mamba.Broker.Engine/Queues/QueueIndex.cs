@@ -20,6 +20,9 @@ internal sealed class QueueIndex
     /// <summary>Shared and empty until the first message: most of many queues never have one.</summary>
     private EntryLog?[] _levels = NoLevels;
 
+    /// <summary>The queue's groups, told of every change of state; null while no message had one.</summary>
+    public GroupTable? Groups { get; set; }
+
     /// <summary>Entries on the queue.</summary>
     public long Count { get; private set; }
 
@@ -73,6 +76,7 @@ internal sealed class QueueIndex
 
     public void SetState(long token, ref QueueEntry entry, EntryState state)
     {
+        Groups?.OnChange(token, entry, state);
         Tally(entry.State, -1);
         Tally(state, 1);
         _levels[LevelOf(token)]!.SetState(SequenceOf(token), ref entry, state);
@@ -85,6 +89,7 @@ internal sealed class QueueIndex
         Count--;
         Bytes -= entry.BodyLength;
         MemoryBytes -= message is null ? 0 : message.Footprint;
+        Groups?.OnChange(token, entry, EntryState.Removed);
         Tally(entry.State, -1);
         _levels[LevelOf(token)]!.SetState(SequenceOf(token), ref entry, EntryState.Removed);
         return message;

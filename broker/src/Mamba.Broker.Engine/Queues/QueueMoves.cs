@@ -19,6 +19,11 @@ internal static class QueueMoves
         core.Counters.Expired += reason == DeadLetterReason.Expired ? 1 : 0;
         core.Counters.DeadLettered += reason == DeadLetterReason.Expired ? 0 : 1;
         core.Remove(token, ref entry, effects);
+        if (core.Groups is not null)
+        {
+            // The message may have been the last that kept its group with a consumer.
+            core.Wake(effects);
+        }
     }
 
     /// <summary>A move failed: the message is available again, and if it expired it is moved at <paramref name="retryAt"/> at the earliest.</summary>

@@ -48,8 +48,10 @@ internal static class QueueScan
                 continue;
             }
 
-            var sequence = Math.Max(cursor.PositionOf(level), log.Cursor);
-            while (log.TryFindAvailable(ref sequence))
+            // A browser also sees what waits for one consumer only.
+            var all = consumer.IsBrowser && core.Groups is not null;
+            var sequence = Math.Max(cursor.PositionOf(level), all ? log.Head : log.Cursor);
+            while (all ? log.TryFindWaiting(ref sequence) : log.TryFindAvailable(ref sequence))
             {
                 if (count == into.Length)
                 {
@@ -118,7 +120,7 @@ internal static class QueueScan
                 for (; live > 0 && sequence < end && purged < max; sequence++)
                 {
                     ref var entry = ref chunk.Entries[sequence & EntryChunk.Mask];
-                    if (entry.State is EntryState.Available or EntryState.Scheduled)
+                    if (entry.State is EntryState.Available or EntryState.Scheduled or EntryState.Reserved)
                     {
                         // The last removal may free the chunk: it must not be looked at after that.
                         live--;
@@ -215,7 +217,7 @@ internal static class QueueScan
             {
                 earliest = Math.Min(earliest, entry.ExpiresAt);
             }
-            else if (entry.State is EntryState.Available or EntryState.Scheduled)
+            else if (entry.State is EntryState.Available or EntryState.Scheduled or EntryState.Reserved)
             {
                 if (left > 0)
                 {

@@ -42,6 +42,13 @@ internal sealed class ScanCursor
         _returned.Enqueue(token, QueueIndex.TokenOf(QueueIndex.Levels - 1 - level, sequence));
     }
 
+    /// <summary>Everything is to be looked at again.</summary>
+    public void Restart()
+    {
+        Array.Clear(_positions);
+        _returned?.Clear();
+    }
+
     /// <summary>Takes the first returned message of a level; call it from the highest level downwards.</summary>
     public bool TryTakeReturned(int level, out long token)
     {

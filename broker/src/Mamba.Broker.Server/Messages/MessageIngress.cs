@@ -36,6 +36,11 @@ internal static class MessageIngress
                 message.DeliverAt = DeliveryTime.Read(layout.MessageAnnotations.ValueIn(payload), now);
             }
 
+            if (layout.HasGroupId)
+            {
+                GroupIdentity.Apply(message, layout.Properties.ValueIn(payload));
+            }
+
             fault = null;
             return message;
         }

@@ -98,6 +98,16 @@ internal sealed class TestBed : IAsyncDisposable
         return observer.Wait();
     }
 
+    /// <summary>Publishes one message and waits for its outcome.</summary>
+    public PublishOutcome PublishMessage(IMessageNode node, StoredMessage message)
+    {
+        var observer = new PublishRecorder(1);
+        var batch = PublishBatch.Rent();
+        batch.Add(node, message, observer, 0);
+        Engine.Publish(batch);
+        return observer.Wait()[0];
+    }
+
     public StoredMessage Message(string text, bool durable = true, byte priority = 4, long ttl = 0, long delay = 0, object? origin = null)
     {
         var message = StoredMessage.Rent(Encoding.UTF8.GetByteCount(text));
