@@ -20,17 +20,18 @@ import selectors from './selectors.mjs';
 import encodings from './encodings.mjs';
 import limits from './limits.mjs';
 import links from './links.mjs';
+import groups from './groups.mjs';
 import hostile from './hostile.mjs';
 import management from './management.mjs';
 
-const groups = {
+const suites = {
   connect, sasl, websocket, sender, outcomes, settlement, prefetch, credit, types, messages, large, transactions, relay, dynamic,
-  expiry, deadletter, addresses, topics, selectors, encodings, limits, links, hostile, management,
+  expiry, deadletter, addresses, topics, selectors, encodings, limits, links, hostile, groups, management,
 };
 const DefaultTimeout = Number(process.env.CASE_TIMEOUT ?? 20_000);
 
 /** Every case: { name, profile, timeout, run }. profile says which broker it needs: default, large or secured. */
-export const cases = Object.entries(groups).flatMap(([group, members]) => Object.entries(members).map(([name, body]) => ({
+export const cases = Object.entries(suites).flatMap(([group, members]) => Object.entries(members).map(([name, body]) => ({
   name: `${group}.${name}`,
   profile: body.profile ?? 'default',
   timeout: body.timeout ?? DefaultTimeout,
