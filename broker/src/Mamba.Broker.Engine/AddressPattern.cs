@@ -1,45 +1,77 @@
 namespace Mamba.Broker.Engine;
 
 /// <summary>
-/// A pattern over addresses whose levels are divided by dots: <c>*</c> is exactly one level, <c>#</c> at the end any number of
-/// levels, none included. Not a regular expression: everything else stands for itself. Matching is linear in the address.
+/// A pattern over addresses whose words are divided by dots: a word <c>*</c> is exactly one word, a word <c>#</c> any number of
+/// words, none included. Not a regular expression: everything else stands for itself. Going back is needed to the last # only, so
+/// a match costs at most the product of both lengths.
 /// </summary>
 public sealed class AddressPattern(string pattern)
 {
-    private readonly string[] _levels = pattern.Split('.');
+    private readonly string[] _words = pattern.Split('.');
 
-    /// <summary>Whether the pattern takes in <paramref name="address"/>.</summary>
-    public bool Matches(string address)
+    /// <summary>Whether an address has a word that is a wildcard; <c>c#</c> and <c>2*3</c> are no wildcards.</summary>
+    public static bool HasWildcards(string address)
     {
+        ArgumentNullException.ThrowIfNull(address);
         var rest = address.AsSpan();
-        for (var i = 0; i < _levels.Length; i++)
+        while (true)
         {
-            if (i == _levels.Length - 1 && string.Equals(_levels[i], "#", StringComparison.Ordinal))
+            var end = rest.IndexOf('.');
+            if ((end < 0 ? rest : rest[..end]) is "*" or "#")
             {
                 return true;
             }
 
-            var end = rest.IndexOf('.');
-            var level = end < 0 ? rest : rest[..end];
-            if (!string.Equals(_levels[i], "*", StringComparison.Ordinal) && !level.SequenceEqual(_levels[i]))
+            if (end < 0)
             {
                 return false;
             }
 
-            var isLast = i == _levels.Length - 1;
-            if (end < 0)
-            {
-                // "a.#" matches "a" as well.
-                return isLast || (i == _levels.Length - 2 && string.Equals(_levels[i + 1], "#", StringComparison.Ordinal));
-            }
-
             rest = rest[(end + 1)..];
-            if (isLast)
+        }
+    }
+
+    /// <summary>Whether the pattern takes in <paramref name="address"/>.</summary>
+    public bool Matches(string address)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        int word = 0, afterAny = -1, at = 0, retryAt = 0;
+        while (at <= address.Length)
+        {
+            var end = EndOfWord(address, at);
+            if (word < _words.Length && _words[word] is "#")
+            {
+                afterAny = ++word;
+                retryAt = at;
+            }
+            else if (word < _words.Length && (_words[word] is "*" || address.AsSpan(at, end - at).SequenceEqual(_words[word])))
+            {
+                word++;
+                at = end + 1;
+            }
+            else if (afterAny >= 0)
+            {
+                word = afterAny;
+                retryAt = EndOfWord(address, retryAt) + 1;
+                at = retryAt;
+            }
+            else
             {
                 return false;
             }
         }
 
-        return false;
+        while (word < _words.Length && _words[word] is "#")
+        {
+            word++;
+        }
+
+        return word == _words.Length;
+    }
+
+    private static int EndOfWord(string address, int at)
+    {
+        var end = address.IndexOf('.', at);
+        return end < 0 ? address.Length : end;
     }
 }

@@ -32,6 +32,9 @@ internal sealed class EngineContext
 
     public SegmentLedger Ledger { get; } = new();
 
+    /// <summary>Subscriptions to patterns of topics.</summary>
+    public TopicDirectory Topics { get; } = new();
+
     /// <summary>Every queue there is, by id: plain ones, subscriptions' and temporary ones.</summary>
     public ConcurrentDictionary<uint, QueueHost> Hosts { get; } = new();
 

@@ -132,7 +132,8 @@ public sealed partial class MessageEngine
 
         foreach (var (id, definition) in recovery.Subscriptions)
         {
-            if (_nodes.GetValueOrDefault(definition.Topic) is TopicNode topic)
+            var topic = AddressPattern.HasWildcards(definition.Topic) ? PatternOf(definition.Topic) : _nodes.GetValueOrDefault(definition.Topic) as TopicNode;
+            if (topic is not null)
             {
                 _subscriptionDefinitions[id] = definition;
                 var options = new SubscriptionOptions

@@ -25,6 +25,11 @@ public sealed partial class MessageEngine
     public partial async Task<IMessageNode> GetOrCreateAsync(string address, NodeKind kind, NodeOptions? options)
     {
         ArgumentException.ThrowIfNullOrEmpty(address);
+        if (kind == NodeKind.Topic && AddressPattern.HasWildcards(address))
+        {
+            return PatternOf(address);
+        }
+
         if (_nodes.TryGetValue(address, out var found))
         {
             return RequireKind(found, kind);
@@ -155,6 +160,11 @@ public sealed partial class MessageEngine
             list.Add(node.Describe());
         }
 
+        foreach (var pattern in _context.Topics.Nodes())
+        {
+            list.Add(pattern.Describe());
+        }
+
         foreach (var (_, subscription) in _subscriptions)
         {
             list.Add(subscription.Describe());
@@ -162,6 +172,14 @@ public sealed partial class MessageEngine
 
         return list;
     }
+
+    /// <summary>
+    /// What subscriptions to a pattern of topics are made on. Not journaled: their own definitions are enough to make it again, and
+    /// without them it is nothing.
+    /// </summary>
+    private TopicNode PatternOf(string address) =>
+        _context.Topics.Find(address)
+        ?? new TopicNode(_context, id: 0, address, _context.Options.OptionsFor(address), lifetime: null, EndTemporary);
 
     private static IMessageNode RequireKind(IRoutingNode node, NodeKind kind) => node.Kind == kind
         ? node

@@ -12,16 +12,7 @@ public sealed partial class MessageEngine
         await _definitionGate.WaitAsync();
         try
         {
-            if (!_nodes.TryGetValue(topic, out var node))
-            {
-                throw new EngineException(EngineError.NotFound, $"There is no topic '{topic}'.");
-            }
-
-            if (node is not TopicNode topicNode)
-            {
-                throw new EngineException(EngineError.NotAllowed, $"'{topic}' is a queue; only topics have subscriptions.");
-            }
-
+            var topicNode = FindTopic(topic);
             if (_subscriptions.TryGetValue(key, out var found))
             {
                 if (found.IsSame(topic, options))
@@ -71,6 +62,21 @@ public sealed partial class MessageEngine
         {
             _definitionGate.Release();
         }
+    }
+
+    private TopicNode FindTopic(string address)
+    {
+        if (AddressPattern.HasWildcards(address))
+        {
+            return PatternOf(address);
+        }
+
+        return _nodes.GetValueOrDefault(address) switch
+        {
+            TopicNode topic => topic,
+            null => throw new EngineException(EngineError.NotFound, $"There is no topic '{address}'."),
+            _ => throw new EngineException(EngineError.NotAllowed, $"'{address}' is a queue; only topics have subscriptions."),
+        };
     }
 
     private async Task<SubscriptionNode> AddSubscriptionAsync(SubscriptionKey key, TopicNode topic, SubscriptionOptions options)

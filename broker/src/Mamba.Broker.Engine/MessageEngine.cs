@@ -26,7 +26,11 @@ public sealed partial class MessageEngine : IAsyncDisposable
     /// <summary>The node at <paramref name="address"/>, or null.</summary>
     public partial IMessageNode? Find(string address);
 
-    /// <summary>The queue or topic at <paramref name="address"/>; makes it when missing. A durable definition is on disk before the task completes.</summary>
+    /// <summary>
+    /// The queue or topic at <paramref name="address"/>; makes it when missing. A durable definition is on disk before the task
+    /// completes. A topic address with wildcards (see <see cref="AddressPattern"/>) gives a node to subscribe on, not one to publish
+    /// to: its subscriptions get what is published to every topic that matches, now or later. In a queue's address they mean nothing.
+    /// </summary>
     /// <param name="address">Address; case-sensitive.</param>
     /// <param name="kind">Queue or topic.</param>
     /// <param name="options">Settings for a new node; null = <see cref="EngineOptions.OptionsFor"/>.</param>
@@ -85,7 +89,7 @@ public sealed partial class MessageEngine : IAsyncDisposable
     /// deleted with its messages and made anew (JMS 2.0 §8.3.3). A durable definition is on disk before the task completes.
     /// </summary>
     /// <param name="key">Identity.</param>
-    /// <param name="topic">The topic.</param>
+    /// <param name="topic">The topic, or a pattern of topics.</param>
     /// <param name="options">Sharing and filter.</param>
     /// <exception cref="EngineException"><see cref="EngineError.ResourceLocked"/> when it differs and has consumers;
     /// <see cref="EngineError.NotAllowed"/> when the address is a queue; <see cref="EngineError.NotFound"/> when it is missing.</exception>

@@ -66,7 +66,7 @@ public sealed record ServerOptions
 }
 
 /// <summary>What configuration says of the addresses that match a pattern.</summary>
-/// <param name="Pattern">An address; <c>*</c> stands for one level between dots, <c>#</c> at the end for any number of levels.</param>
+/// <param name="Pattern">An address; <c>*</c> stands for one word between dots, <c>#</c> for any number of words.</param>
 /// <param name="Kind">Queue or topic where neither a prefix nor a capability says it; null leaves it open.</param>
 /// <param name="AutoCreate">Whether attaching makes it; null for the general setting.</param>
 public sealed record AddressRule(string Pattern, Engine.NodeKind? Kind, bool? AutoCreate);

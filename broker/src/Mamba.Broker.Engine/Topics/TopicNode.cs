@@ -1,14 +1,21 @@
 namespace Mamba.Broker.Engine;
 
-/// <summary>A topic: hands each message to all its subscriptions' queues. Thread-safe.</summary>
+/// <summary>
+/// A topic: hands each message to the queues of all its subscriptions, and of the wildcard subscriptions whose pattern takes it in.
+/// With a wildcard in its address it is what those subscriptions are made on: not a topic but all that match, those to come
+/// included. It is in no directory of nodes, exists as long as its subscriptions, and takes no messages. Thread-safe.
+/// </summary>
 internal sealed class TopicNode : IRoutingNode
 {
     private readonly EngineContext _context;
     private readonly Action<IRoutingNode> _delete;
     private readonly Lock _gate = new();
 
-    /// <summary>Replaced as a whole under the lock, read without it.</summary>
+    /// <summary>Its own; replaced as a whole under the lock, read without it.</summary>
     private SubscriptionNode[] _subscriptions = [];
+
+    /// <summary>Its own and those of patterns; replaced as a whole under the lock, read without it.</summary>
+    private Audience _audience = Audience.Unknown;
 
     private readonly ProducerSet _producers = new();
     private int _deleted;
@@ -22,6 +29,7 @@ internal sealed class TopicNode : IRoutingNode
         Address = address;
         Options = options;
         Lifetime = lifetime;
+        IsPattern = AddressPattern.HasWildcards(address);
     }
 
     public uint Id { get; }
@@ -31,6 +39,9 @@ internal sealed class TopicNode : IRoutingNode
     public NodeKind Kind => NodeKind.Topic;
 
     public NodeOptions Options { get; }
+
+    /// <summary>The address has wildcards: subscriptions are for all topics that match.</summary>
+    public bool IsPattern { get; }
 
     public TemporaryLifetime? Lifetime { get; }
 
@@ -74,9 +85,14 @@ internal sealed class TopicNode : IRoutingNode
             }
 
             _subscriptions = [.. _subscriptions, subscription];
+            _audience = Audience.Unknown;
         }
 
         _context.Hosts[subscription.Host.Id] = subscription.Host;
+        if (IsPattern)
+        {
+            _context.Topics.Add(Address, subscription);
+        }
     }
 
     public void Unlink(SubscriptionNode subscription)
@@ -84,6 +100,12 @@ internal sealed class TopicNode : IRoutingNode
         lock (_gate)
         {
             _subscriptions = Array.FindAll(_subscriptions, other => !ReferenceEquals(other, subscription));
+            _audience = Audience.Unknown;
+        }
+
+        if (IsPattern)
+        {
+            _context.Topics.Remove(Address, subscription);
         }
 
         subscription.DeleteQueue();
@@ -100,14 +122,15 @@ internal sealed class TopicNode : IRoutingNode
 
     public PublishOutcome Route(StoredMessage message, RouteList targets)
     {
-        if (IsDeleted)
+        if (IsDeleted || IsPattern)
         {
             return PublishOutcome.NotFound;
         }
 
         Interlocked.Increment(ref _published);
         var first = targets.Count;
-        foreach (var subscription in Volatile.Read(ref _subscriptions))
+        var audience = Volatile.Read(ref _audience);
+        foreach (var subscription in (audience.Version == _context.Topics.Version ? audience : Resolve()).Subscriptions)
         {
             if (subscription.Wants(message) && !targets.TryAdd(subscription.Host, message.Length, first))
             {
@@ -127,6 +150,7 @@ internal sealed class TopicNode : IRoutingNode
             Volatile.Write(ref _deleted, 1);
             subscriptions = _subscriptions;
             _subscriptions = [];
+            _audience = Audience.Unknown;
         }
 
         _producers.NodeDeleted();
@@ -172,5 +196,28 @@ internal sealed class TopicNode : IRoutingNode
         {
             _delete(this);
         }
+    }
+
+    /// <summary>
+    /// Who gets what is published from now on. The version is read first: a change that comes in between makes the answer old at once.
+    /// A temporary topic is its owner's: no pattern takes it in.
+    /// </summary>
+    private Audience Resolve()
+    {
+        var version = _context.Topics.Version;
+        var others = IsTemporary ? [] : _context.Topics.Match(Address);
+        lock (_gate)
+        {
+            var audience = new Audience(version, [.. _subscriptions, .. others]);
+            Volatile.Write(ref _audience, audience);
+            return audience;
+        }
+    }
+
+    /// <summary>The subscriptions that a message goes to, as of one version of the directory.</summary>
+    private sealed record Audience(long Version, SubscriptionNode[] Subscriptions)
+    {
+        /// <summary>No version: it is to be found out.</summary>
+        public static Audience Unknown { get; } = new(-1, []);
     }
 }

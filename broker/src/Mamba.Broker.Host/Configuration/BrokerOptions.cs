@@ -200,7 +200,7 @@ internal enum AddressKind
 
 internal sealed record AddressRuleOptions
 {
-    [Setting("Addresses it applies to, levels divided by dots: * is one level, # at the end any number, all else stands for itself.", Min = 1, Max = 255,
+    [Setting("Addresses it applies to, words divided by dots: * is one word, # any number of words, all else stands for itself.", Min = 1, Max = 255,
         Example = "orders.*")]
     public string Pattern { get; init; } = "";
 

@@ -5,7 +5,8 @@ namespace Mamba.Broker.Server.Links;
 
 /// <summary>
 /// From an address to its node. The kind comes, in this order, from the prefix, the terminus capabilities, the node that is
-/// there, and configuration; an address that nothing speaks for is a queue. Thread-safe.
+/// there, and configuration; an address that nothing speaks for is a queue, or with wildcards a pattern of topics. Wildcards mean
+/// something to subscriptions of topics only: in a queue's address they stand for themselves. Thread-safe.
 /// </summary>
 internal sealed class AddressDirectory(MessageEngine engine, ServerOptions options)
 {
@@ -23,6 +24,11 @@ internal sealed class AddressDirectory(MessageEngine engine, ServerOptions optio
         if (ManagementDesk.IsNode(address.Name))
         {
             throw new LinkRefusedException(Refusal.NoQueue(address.Name));
+        }
+
+        if (address.Kind == NodeKind.Topic && AddressPattern.HasWildcards(address.Name))
+        {
+            return null;
         }
 
         var node = engine.Find(address.Name);
@@ -44,12 +50,19 @@ internal sealed class AddressDirectory(MessageEngine engine, ServerOptions optio
         }
 
         var rule = RuleFor(address.Name);
+        var isPattern = AddressPattern.HasWildcards(address.Name);
+        var kind = address.Kind ?? rule?.Kind ?? (isPattern ? NodeKind.Topic : NodeKind.Queue);
+        if (isPattern && kind == NodeKind.Topic)
+        {
+            // It makes nothing that messages could be sent to, so whether nodes may be made on demand does not matter.
+            return await engine.GetOrCreateAsync(address.Name, NodeKind.Topic);
+        }
+
         if (address.IsTemporary || MessageEngine.IsTemporaryName(address.Name) || !(rule?.AutoCreate ?? options.AutoCreate))
         {
             throw new LinkRefusedException(Refusal.NotFound(address.Name));
         }
 
-        var kind = address.Kind ?? rule?.Kind ?? NodeKind.Queue;
         try
         {
             return await engine.GetOrCreateAsync(address.Name, kind);
@@ -58,6 +71,16 @@ internal sealed class AddressDirectory(MessageEngine engine, ServerOptions optio
         {
             throw new LinkRefusedException(Refusal.From(e));
         }
+    }
+
+    /// <summary>The node to send to: as <see cref="ResolveAsync"/>, but no pattern.</summary>
+    /// <exception cref="LinkRefusedException">As there, and for an address that stands for many topics.</exception>
+    public async ValueTask<IMessageNode> ResolveTargetAsync(NodeAddress address)
+    {
+        var node = await ResolveAsync(address);
+        return node.Kind == NodeKind.Topic && AddressPattern.HasWildcards(node.Address)
+            ? throw new LinkRefusedException(Refusal.WildcardTarget(node.Address))
+            : node;
     }
 
     private AddressRule? RuleFor(string name)

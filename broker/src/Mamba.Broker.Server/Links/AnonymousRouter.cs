@@ -72,7 +72,7 @@ internal sealed class AnonymousRouter(AmqpConnection connection)
                 address = NodeAddress.Parse(to, DestinationType.Read(incoming.Message));
             }
 
-            var pending = addresses.ResolveAsync(address);
+            var pending = addresses.ResolveTargetAsync(address);
             if (pending.IsCompleted)
             {
                 var node = pending.GetAwaiter().GetResult();

@@ -107,7 +107,7 @@ internal sealed class LinkBinder(AmqpConnection connection)
 
         var owner = new TerminusOwner(connection);
         var node = target.Dynamic || target.Address is not null
-            ? await connection.InTurn(ResolveAsync(target.Address, target.Dynamic, target.DynamicNodeProperties, target.Capabilities, owner, link.Name))
+            ? await connection.InTurn(ResolveAsync(target.Address, target.Dynamic, target.DynamicNodeProperties, target.Capabilities, owner, link))
             : null;
         if (IsAbandoned(link))
         {
@@ -145,7 +145,7 @@ internal sealed class LinkBinder(AmqpConnection connection)
 
         var owner = new TerminusOwner(connection);
         var node = await connection.InTurn(
-            ResolveAsync(source.Address, source.Dynamic, source.DynamicNodeProperties, source.Capabilities, owner, link.Name));
+            ResolveAsync(source.Address, source.Dynamic, source.DynamicNodeProperties, source.Capabilities, owner, link));
         if (node is { IsTemporary: true, Owner: TerminusOwner other } && other.Connection != connection)
         {
             throw new LinkRefusedException(Refusal.NotOwner(node.Address));
@@ -216,13 +216,17 @@ internal sealed class LinkBinder(AmqpConnection connection)
     }
 
     private async ValueTask<IMessageNode> ResolveAsync(
-        string? address, bool dynamic, AmqpMap? properties, Symbol[]? capabilities, TerminusOwner owner, string linkName)
+        string? address, bool dynamic, AmqpMap? properties, Symbol[]? capabilities, TerminusOwner owner, LinkEndpoint link)
     {
         var wanted = TerminusCapabilities.Parse(capabilities);
-        return dynamic
-            ? await Server.Engine.CreateTemporaryAsync(
-                wanted.Kind ?? NodeKind.Queue, LifetimePolicies.Read(properties), owner, $"{Beginning(connection.ContainerId)}-{Beginning(linkName)}")
-            : await Server.Addresses.ResolveAsync(NodeAddress.Parse(address!, wanted));
+        if (dynamic)
+        {
+            return await Server.Engine.CreateTemporaryAsync(
+                wanted.Kind ?? NodeKind.Queue, LifetimePolicies.Read(properties), owner, $"{Beginning(connection.ContainerId)}-{Beginning(link.Name)}");
+        }
+
+        var parsed = NodeAddress.Parse(address!, wanted);
+        return link is SenderEndpoint ? await Server.Addresses.ResolveAsync(parsed) : await Server.Addresses.ResolveTargetAsync(parsed);
     }
 
     private static string Beginning(string name) => name.Length <= NameInAddress ? name : name[..NameInAddress];

@@ -27,6 +27,11 @@ internal static class Refusal
         ErrorCondition.NotAllowed,
         $"'{address}' is the management node, no queue or topic: send requests on a link whose target has this address, without a prefix.");
 
+    public static AmqpError WildcardTarget(string address) => new(
+        ErrorCondition.NotAllowed,
+        $"'{address}' has wildcards, which stand for many topics: they are for subscriptions. Send to one topic; for a queue of exactly "
+        + $"this name, ask for {NodeAddress.QueuePrefix}{address} or the capability queue.");
+
     public static AmqpError NotOwner(string address) => new(
         ErrorCondition.ResourceLocked,
         $"'{address}' is a temporary node of another connection: only the connection that created it may receive from it.");
