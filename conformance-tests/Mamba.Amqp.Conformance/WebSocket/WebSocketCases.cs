@@ -84,6 +84,15 @@ public static class WebSocketCases
         Check.Equal(socket.CloseStatus, WebSocketCloseStatus.NormalClosure);
     }
 
+    [Case("WS-09", "RFC 6455 5.5.1", "A WebSocket close of the client is answered with a close, whatever AMQP was doing")]
+    public static async Task ClientCloses(CaseContext c)
+    {
+        var socket = await ConnectAsync(c, "amqp");
+        await OpenAsync(c, c.Adopt(new WebSocketStream(socket, int.MaxValue)));
+        await socket.CloseAsync(WebSocketCloseStatus.NormalClosure, null, c.Guard);
+        Check.Equal(socket.State, WebSocketState.Closed);
+    }
+
     [Case("WS-08", "wsb 2.2", "A message of 200 000 bytes goes both ways")]
     public static async Task Large(CaseContext c)
     {

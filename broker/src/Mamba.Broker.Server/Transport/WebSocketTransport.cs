@@ -49,6 +49,12 @@ internal sealed class WebSocketTransport(WebSocket socket, IPEndPoint local, IPE
                 case WebSocketMessageType.Binary when result.Count > 0:
                     return result.Count;
                 case WebSocketMessageType.Close:
+                    // A close is answered with a close (RFC 6455 §5.5.1), unless ours came first.
+                    if (socket.State == WebSocketState.CloseReceived)
+                    {
+                        await ShutdownAsync();
+                    }
+
                     return 0;
                 case WebSocketMessageType.Text:
                     await socket.CloseOutputAsync(
