@@ -49,7 +49,7 @@ public sealed class ConformanceTests
         _folder = new TempDirectory();
         var configuration = new JsonObject
         {
-            ["limits"] = new JsonObject { ["maxMessageSize"] = 1024 * 1024, ["idleTimeout"] = "8 s" },
+            ["limits"] = new JsonObject { ["maxMessageSize"] = 1024 * 1024, ["idleTimeout"] = "16 s" },
             ["addresses"] = new JsonObject
             {
                 ["rules"] = new JsonArray(new JsonObject { ["pattern"] = "conformance-missing.#", ["autoCreate"] = false }),

@@ -49,7 +49,8 @@ public static class FilterCases
         }
     }
 
-    [Case("FILTER-04", "3.5.1", "What a selector does not choose stays for others, and is not chosen when the same is asked again", Covers = "messaging.3.5.1-1")]
+    [Case("FILTER-04", "3.5.1", "What a selector does not choose stays for others, and is not chosen when the same is asked again",
+        Covers = "messaging.3.5.1-1")]
     public static async Task Stays(CaseContext c)
     {
         var session = await c.BeginAsync();

@@ -10,7 +10,8 @@ public static class ConnectionCases
 {
     private static readonly Symbol Sole = new("sole-connection-for-container");
 
-    [Case("JMS-01", "jms-mapping", "A client id that is in use is refused: open with the marker \"true\", close with invalid-field for container-id, in symbols", Traps = "1 2")]
+    [Case("JMS-01", "jms-mapping", "A client id that is in use is refused: open with the marker \"true\", close with invalid-field for container-id, in symbols",
+        Traps = "1 2")]
     public static async Task Duplicate(CaseContext c)
     {
         var first = await SoleAsync(c, c.Name());
@@ -50,7 +51,8 @@ public static class ConnectionCases
         }
     }
 
-    [Case("JMS-04", "jms-mapping", "The capabilities JMS clients look for are offered: ANONYMOUS-RELAY, DELAYED_DELIVERY, SHARED-SUBS", Traps = "73")]
+    [Case("JMS-04", "jms-mapping", "The capabilities JMS clients look for are offered: ANONYMOUS-RELAY, DELAYED_DELIVERY, SHARED-SUBS",
+        Traps = "73")]
     public static async Task Capabilities(CaseContext c)
     {
         var offered = (await c.OpenAsync(static open => open.DesiredCapabilities =
@@ -80,7 +82,8 @@ public static class ConnectionCases
         await (await session.SendToAsync(await c.QueueAsync())).SendAcceptedAsync("x");
     }
 
-    [Case("JMS-07", "jms-mapping", "open states max-frame-size, channel-max and container-id, and max-frame-size is the broker's own", Traps = "13 14")]
+    [Case("JMS-07", "jms-mapping", "open states max-frame-size, channel-max and container-id, and max-frame-size is the broker's own",
+        Traps = "13 14")]
     public static async Task Explicit(CaseContext c)
     {
         var small = (await c.OpenAsync(static open => open.MaxFrameSize = 1024)).Remote;

@@ -11,7 +11,8 @@ public static class DestinationCases
 {
     private static readonly Symbol[] AllOutcomes = ["amqp:accepted:list", "amqp:rejected:list", "amqp:released:list", "amqp:modified:list"];
 
-    [Case("JMS-20", "jms-mapping", "A consumer attaches to a queue as Qpid JMS does: capability queue, four outcomes, modified as default outcome", Traps = "46")]
+    [Case("JMS-20", "jms-mapping", "A consumer attaches to a queue as Qpid JMS does: capability queue, four outcomes, modified as default outcome",
+        Traps = "46")]
     public static async Task QueueConsumer(CaseContext c)
     {
         var session = await c.BeginAsync();
@@ -46,7 +47,8 @@ public static class DestinationCases
         Check.Equal((await receiver.TakeAsync()).Value, "seen");
     }
 
-    [Case("JMS-23", "jms-mapping", "A temporary queue is made with capability temporary-queue, used on another session, and goes with its creator", Traps = "42")]
+    [Case("JMS-23", "jms-mapping", "A temporary queue is made with capability temporary-queue, used on another session, and goes with its creator",
+        Traps = "42")]
     public static async Task TemporaryQueue(CaseContext c)
     {
         var peer = await c.OpenAsync();
@@ -109,7 +111,8 @@ public static class DestinationCases
         }
     }
 
-    [Case("JMS-28", "jms-mapping", "Redelivery shows in delivery-count: after the loss of a connection with modified as default outcome it is 1", Traps = "51")]
+    [Case("JMS-28", "jms-mapping", "Redelivery shows in delivery-count: after the loss of a connection with modified as default outcome it is 1",
+        Traps = "51")]
     public static async Task Redelivered(CaseContext c)
     {
         var session = await c.BeginAsync();

@@ -9,7 +9,8 @@ namespace Mamba.Amqp.Conformance.Jms;
 /// <summary>Durable and shared subscriptions with the link names of Qpid JMS and NMS (JMS mapping). Not applicable where never is not confirmed.</summary>
 public static class SubscriptionCases
 {
-    [Case("JMS-40", "jms-mapping", "A durable subscription keeps what comes while its consumer is away; its mode copy is not browsing", Traps = "38 45")]
+    [Case("JMS-40", "jms-mapping", "A durable subscription keeps what comes while its consumer is away; its mode copy is not browsing",
+        Traps = "38 45")]
     public static async Task Durable(CaseContext c)
     {
         var s = await SetAsync(c);
@@ -63,7 +64,8 @@ public static class SubscriptionCases
         Check.Present(refusal.Detach, "attach and detach, not an end of the session");
     }
 
-    [Case("JMS-45", "jms-mapping", "Consumers of a shared subscription share its messages; the number in their link names may be any", Traps = "39")]
+    [Case("JMS-45", "jms-mapping", "Consumers of a shared subscription share its messages; the number in their link names may be any",
+        Traps = "39")]
     public static async Task Shared(CaseContext c)
     {
         var s = await SetAsync(c);
@@ -77,7 +79,8 @@ public static class SubscriptionCases
         Check.That(!Equals((await two.ReceiveAsync()).Value, first), "the other message");
     }
 
-    [Case("JMS-46", "jms-mapping", "A global shared subscription belongs to no client id: it is found as name|global and by its bare name", Traps = "40")]
+    [Case("JMS-46", "jms-mapping", "A global shared subscription belongs to no client id: it is found as name|global and by its bare name",
+        Traps = "40")]
     public static async Task Global(CaseContext c)
     {
         var s = await SetAsync(c);
@@ -89,7 +92,8 @@ public static class SubscriptionCases
         Check.Condition((await DestinationCases.RefusalAsync(s.LookUpAsync("everybodys|global", "shared", "global"))).Error, ErrorCondition.NotFound);
     }
 
-    [Case("JMS-47", "jms-mapping", "Volatile shared subscriptions are shared while somebody consumes, and gone with the last one's session", Traps = "41")]
+    [Case("JMS-47", "jms-mapping", "Volatile shared subscriptions are shared while somebody consumes, and gone with the last one's session",
+        Traps = "41")]
     public static async Task VolatileShared(CaseContext c)
     {
         var s = await SetAsync(c);

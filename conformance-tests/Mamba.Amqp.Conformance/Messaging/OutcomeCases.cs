@@ -28,7 +28,8 @@ public static class OutcomeCases
         await receiver.ExpectEmptyAsync();
     }
 
-    [Case("OUTCOME-03", "3.4.4", "A released message is sent again, with its delivery-count unchanged", Covers = "messaging.3.4.4-1", Traps = "51")]
+    [Case("OUTCOME-03", "3.4.4", "A released message is sent again, with its delivery-count unchanged",
+        Covers = "messaging.3.4.4-1", Traps = "51")]
     public static async Task IsReleased(CaseContext c)
     {
         var receiver = await OneAsync(c);
@@ -113,7 +114,8 @@ public static class OutcomeCases
         await (await receiver.Session.ReceiveFromAsync(receiver.Local.Source!.Address)).ExpectEmptyAsync();
     }
 
-    [Case("OUTCOME-10", "3.4.1", "No transfer of a new delivery, and no disposition, of the broker carries the state received", Covers = "messaging.3.4.1-1")]
+    [Case("OUTCOME-10", "3.4.1", "No transfer of a new delivery, and no disposition, of the broker carries the state received",
+        Covers = "messaging.3.4.1-1")]
     public static async Task NoReceived(CaseContext c)
     {
         var session = await c.BeginAsync(static open => open.MaxFrameSize = 512);
@@ -162,7 +164,8 @@ public static class OutcomeCases
         Check.Equal((await again.TakeAsync()).Value, "0.........");
     }
 
-    [Case("OUTCOME-14", "3.4.5", "Expired or failed for good at the client (modified with both flags) does not stay with the only consumer", Traps = "52")]
+    [Case("OUTCOME-14", "3.4.5", "Expired or failed for good at the client (modified with both flags) does not stay with the only consumer",
+        Traps = "52")]
     public static async Task BothFlags(CaseContext c)
     {
         var session = await c.BeginAsync();

@@ -77,7 +77,8 @@ public static class ResumeCases
         Check.Equal((await again.ReceiveOneAsync()).Value, "resume me");
     }
 
-    [Case("RESUME-06", "2.7.3", "On a link with an incomplete map of the client the broker sends no new deliveries", Covers = "transport.2.7.3-7")]
+    [Case("RESUME-06", "2.7.3", "On a link with an incomplete map of the client the broker sends no new deliveries",
+        Covers = "transport.2.7.3-7")]
     public static async Task Incomplete(CaseContext c)
     {
         var (session, receiver, delivery) = await SuspendAsync(c);
@@ -117,7 +118,8 @@ public static class ResumeCases
         Check.Equal((await (await session.ReceiveFromAsync(queue)).TakeAsync()).Value, "resume me");
     }
 
-    [Case("RESUME-08", "2.7.3", "A broker that receives on a link with its own incomplete map refuses deliveries that are not resumed", Covers = "transport.2.7.3-8")]
+    [Case("RESUME-08", "2.7.3", "A broker that receives on a link with its own incomplete map refuses deliveries that are not resumed",
+        Covers = "transport.2.7.3-8")]
     public static async Task BrokerIncomplete(CaseContext c)
     {
         var session = await c.BeginAsync();

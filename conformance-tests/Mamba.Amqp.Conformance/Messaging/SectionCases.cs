@@ -15,7 +15,8 @@ public static class SectionCases
     private static readonly byte[] Sequence = Raw.Section(0x76, [0xc0, 2, 1, 0x41]);
     private static readonly byte[] Properties = Raw.Section(0x73, [0xc0, 5, 1, 0xa1, 2, (byte)'i', (byte)'d']);
 
-    [Case("SECTION-01", "3.2", "A message of every section arrives with its bare message in the same bytes", Covers = "messaging.3.2-1", Traps = "71")]
+    [Case("SECTION-01", "3.2", "A message of every section arrives with its bare message in the same bytes",
+        Covers = "messaging.3.2-1", Traps = "71")]
     public static Task Everything(CaseContext c) => UntouchedAsync(c,
     [
         .. Raw.Section(0x70, [0xc0, 2, 1, 0x41]),
@@ -45,7 +46,8 @@ public static class SectionCases
     [Case("SECTION-07", "3.2", "A message without body, as a plain JMS Message is, is taken", Traps = "67")]
     public static Task NoBody(CaseContext c) => UntouchedAsync(c, Properties);
 
-    [Case("SECTION-08", "3.2", "The encoding of properties is not touched: wide forms and trailing nulls stay", Covers = "messaging.3.2-1", Traps = "71")]
+    [Case("SECTION-08", "3.2", "The encoding of properties is not touched: wide forms and trailing nulls stay",
+        Covers = "messaging.3.2-1", Traps = "71")]
     public static Task WideProperties(CaseContext c) => UntouchedAsync(c,
     [
         .. Raw.Described([0x80, 0, 0, 0, 0, 0, 0, 0, 0x73], Raw.List32(
@@ -143,7 +145,8 @@ public static class SectionCases
         return TakenAsync(c, AmqpMessage.FromData(body).Encode());
     }
 
-    [Case("SECTION-22", "3.2", "The encoding of a body and of application properties is not touched: wide forms stay wide", Covers = "messaging.3.2-1", Traps = "71")]
+    [Case("SECTION-22", "3.2", "The encoding of a body and of application properties is not touched: wide forms stay wide",
+        Covers = "messaging.3.2-1", Traps = "71")]
     public static Task WideValues(CaseContext c) => UntouchedAsync(c,
     [
         .. Raw.Section(0x74, [0xd1, 0, 0, 0, 15, 0, 0, 0, 2, 0xb1, 0, 0, 0, 1, (byte)'k', 0x70, 0, 0, 0, 5]),

@@ -28,6 +28,9 @@ public sealed class CaseContext : IAsyncDisposable
 
     public IBrokerAdapter Adapter { get; }
 
+    /// <summary>The time the case has.</summary>
+    public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(10);
+
     /// <summary>Ends when the case has had its time.</summary>
     public CancellationToken Guard { get; }
 

@@ -19,7 +19,7 @@ public sealed class SuiteRunner(BrokerTarget broker, IBrokerAdapter adapter, Tim
         ArgumentNullException.ThrowIfNull(toRun);
         using var guard = new CancellationTokenSource(patience);
         var clock = Stopwatch.StartNew();
-        await using var context = new CaseContext(broker, adapter, toRun.Id, guard.Token);
+        await using var context = new CaseContext(broker, adapter, toRun.Id, guard.Token) { Patience = patience };
         var (verdict, detail) = await JudgeAsync(toRun, context, patience + Grace);
         return new CaseResult(toRun, verdict, detail, context.Trace.Lines, clock.Elapsed.TotalMilliseconds);
     }

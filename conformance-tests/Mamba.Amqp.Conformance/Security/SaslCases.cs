@@ -66,7 +66,8 @@ public static class SaslCases
         await wire.ExpectEndOfStreamAsync();
     }
 
-    [Case("SASL-09", "5.3.3.2", "A mechanism that was not offered gets outcome auth, and the socket is closed", Covers = "security.5.3.3.2-1")]
+    [Case("SASL-09", "5.3.3.2", "A mechanism that was not offered gets outcome auth, and the socket is closed",
+        Covers = "security.5.3.3.2-1")]
     public static async Task UnknownMechanism(CaseContext c)
     {
         var (wire, _) = await OfferAsync(c);

@@ -11,7 +11,8 @@ namespace Mamba.Amqp.Conformance.Transactions;
 /// <summary>Declaring and discharging (AMQP 1.0 §4.1 to §4.3, §4.5).</summary>
 public static class TransactionCases
 {
-    [Case("TXN-01", "4.5.1", "A coordinator is attached as target, answered as coordinator, and gives credit for two at least", Traps = "59")]
+    [Case("TXN-01", "4.5.1", "A coordinator is attached as target, answered as coordinator, and gives credit for two at least",
+        Traps = "59")]
     public static async Task Attached(CaseContext c)
     {
         var coordinator = await (await c.BeginAsync()).CoordinateAsync();
@@ -41,7 +42,8 @@ public static class TransactionCases
         Check.Is<Accepted>(await coordinator.DischargeAsync(await coordinator.DeclareAsync(), fail: true), "the outcome of a rollback");
     }
 
-    [Case("TXN-05", "4.3", "Discharging an unknown transaction is rejected with unknown-id", Covers = "transactions.4.3-1 transactions.4.3-2")]
+    [Case("TXN-05", "4.3", "Discharging an unknown transaction is rejected with unknown-id",
+        Covers = "transactions.4.3-1 transactions.4.3-2")]
     public static async Task UnknownId(CaseContext c)
     {
         var coordinator = await (await c.BeginAsync()).CoordinateAsync();
@@ -77,7 +79,8 @@ public static class TransactionCases
         Check.Condition(Check.Is<Rejected>(outcome, "the outcome").Error);
     }
 
-    [Case("TXN-09", "4.2", "Without the outcome rejected on the control link, a failed declare detaches it with the error", Covers = "transactions.4.2-5")]
+    [Case("TXN-09", "4.2", "Without the outcome rejected on the control link, a failed declare detaches it with the error",
+        Covers = "transactions.4.2-5")]
     public static async Task GlobalIdWithoutRejected(CaseContext c)
     {
         var coordinator = await GlobalAsync(c, static a => a.Source = new Source { Outcomes = ["amqp:accepted:list"] });

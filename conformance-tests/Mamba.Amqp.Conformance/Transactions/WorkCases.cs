@@ -40,7 +40,8 @@ public static class WorkCases
         Check.Is<Accepted>(state.Outcome, "the provisional outcome");
     }
 
-    [Case("WORK-04", "4.4.1", "A message of several frames is posted whole, the transaction said on the first frame", Covers = "transactions.4.4.1-1")]
+    [Case("WORK-04", "4.4.1", "A message of several frames is posted whole, the transaction said on the first frame",
+        Covers = "transactions.4.4.1-1")]
     public static async Task PostInFrames(CaseContext c)
     {
         var w = await WorkAsync(c);

@@ -81,7 +81,8 @@ public static class DeliveryCases
         Check.That((await receiver.ReceiveOneAsync()).Settled, "a settled delivery");
     }
 
-    [Case("DELIVERY-06", "2.8.2", "On a link with snd-settle-mode unsettled no frame of a delivery is settled", Covers = "transport.2.7.5-8")]
+    [Case("DELIVERY-06", "2.8.2", "On a link with snd-settle-mode unsettled no frame of a delivery is settled",
+        Covers = "transport.2.7.5-8")]
     public static async Task UnsettledMode(CaseContext c)
     {
         var session = await c.BeginAsync(static open => open.MaxFrameSize = 512);
@@ -167,7 +168,8 @@ public static class DeliveryCases
         await (await session.ReceiveFromAsync(two.Local.Source!.Address)).ExpectEmptyAsync();
     }
 
-    [Case("DISPOSITION-03", "2.7.6", "A disposition of the wrong role does not touch deliveries of the other direction", Covers = "transport.2.7.6-1")]
+    [Case("DISPOSITION-03", "2.7.6", "A disposition of the wrong role does not touch deliveries of the other direction",
+        Covers = "transport.2.7.6-1")]
     public static async Task WrongRole(CaseContext c)
     {
         var session = await c.BeginAsync();
@@ -192,7 +194,8 @@ public static class DeliveryCases
         Check.That(answer.Settled, "settled");
     }
 
-    [Case("DISPOSITION-05", "2.7.6", "What is said of a delivery is applied while its link is detached but not closed", Covers = "transport.2.7.6-2")]
+    [Case("DISPOSITION-05", "2.7.6", "What is said of a delivery is applied while its link is detached but not closed",
+        Covers = "transport.2.7.6-2")]
     public static async Task AfterDetach(CaseContext c)
     {
         var session = await c.BeginAsync();

@@ -8,7 +8,8 @@ namespace Mamba.Amqp.Conformance.Transport;
 /// <summary>Link flow control: credit, drain, echo (AMQP 1.0 §2.6.7 to §2.6.10, §2.7.4).</summary>
 public static class FlowCases
 {
-    [Case("FLOW-01", "2.6.7", "The broker sends as many deliveries as the credit allows, and no more", Covers = "transport.2.6.7-1 transport.2.6.7-4")]
+    [Case("FLOW-01", "2.6.7", "The broker sends as many deliveries as the credit allows, and no more",
+        Covers = "transport.2.6.7-1 transport.2.6.7-4")]
     public static async Task CreditKept(CaseContext c)
     {
         var receiver = await FilledAsync(c, 5);
@@ -18,7 +19,8 @@ public static class FlowCases
         await receiver.ExpectNoTransferAsync();
     }
 
-    [Case("FLOW-02", "2.6.7", "Credit counts from the receiver's delivery-count: what came since is subtracted", Covers = "transport.2.6.7-2")]
+    [Case("FLOW-02", "2.6.7", "Credit counts from the receiver's delivery-count: what came since is subtracted",
+        Covers = "transport.2.6.7-2")]
     public static async Task CreditFormula(CaseContext c)
     {
         var receiver = await FilledAsync(c, 5);
@@ -31,7 +33,8 @@ public static class FlowCases
         await receiver.ExpectNoTransferAsync();
     }
 
-    [Case("FLOW-03", "2.6.7", "Without delivery-count the credit counts from the broker's first", Covers = "transport.2.6.7-3", Traps = "20")]
+    [Case("FLOW-03", "2.6.7", "Without delivery-count the credit counts from the broker's first",
+        Covers = "transport.2.6.7-3", Traps = "20")]
     public static async Task WithoutDeliveryCount(CaseContext c)
     {
         var receiver = await FilledAsync(c, 4);
@@ -146,7 +149,8 @@ public static class FlowCases
         await receiver.ExpectEmptyAsync();
     }
 
-    [Case("FLOW-12", "2.7.4", "A link flow with echo is answered with the link's delivery-count and credit", Covers = "transport.2.7.4-3", Traps = "19")]
+    [Case("FLOW-12", "2.7.4", "A link flow with echo is answered with the link's delivery-count and credit",
+        Covers = "transport.2.7.4-3", Traps = "19")]
     public static async Task Echo(CaseContext c)
     {
         var receiver = await FilledAsync(c, 2);
@@ -160,7 +164,8 @@ public static class FlowCases
         Check.Present(flow.NextIncomingId, "next-incoming-id");
     }
 
-    [Case("FLOW-13", "2.7.4", "The broker's flow to a sender carries the sender's delivery-count as last known", Covers = "transport.2.7.4-4")]
+    [Case("FLOW-13", "2.7.4", "The broker's flow to a sender carries the sender's delivery-count as last known",
+        Covers = "transport.2.7.4-4")]
     public static async Task LastKnown(CaseContext c)
     {
         var session = await c.BeginAsync();

@@ -58,7 +58,8 @@ public static class FrameCases
         await wire.ExpectAsync<Begin>();
     }
 
-    [Case("FRAME-09", "2.3.1", "Every frame of the broker has the size that its header says, across open, transfer and close", Covers = "transport.2.3.1-1")]
+    [Case("FRAME-09", "2.3.1", "Every frame of the broker has the size that its header says, across open, transfer and close",
+        Covers = "transport.2.3.1-1")]
     public static async Task Sizes(CaseContext c)
     {
         var session = await c.BeginAsync();
@@ -84,7 +85,8 @@ public static class FrameCases
     [Case("FRAME-11", "2.3.2", "A frame body that is no performative closes the connection with an error", Covers = "transport.2.3.2-1")]
     public static Task UnknownPerformative(CaseContext c) => BrokenAfterOpenAsync(c, Raw.Composite(0x77));
 
-    [Case("FRAME-12", "2.3.2", "A frame body that is not a described type closes the connection with an error", Covers = "transport.2.3.2-1")]
+    [Case("FRAME-12", "2.3.2", "A frame body that is not a described type closes the connection with an error",
+        Covers = "transport.2.3.2-1")]
     public static Task NotDescribed(CaseContext c) => BrokenAfterOpenAsync(c, Raw.List32("no", "performative"));
 
     [Case("FRAME-13", "2.3.2", "A message section as frame body closes the connection with an error", Covers = "transport.2.3.2-1")]
@@ -105,7 +107,8 @@ public static class FrameCases
         await Peer.ExpectCloseAsync(peer.Wire);
     }
 
-    [Case("FRAME-17", "2.7.1", "A frame above the broker's max-frame-size closes the connection with framing-error", Covers = "transport.2.7.1-4")]
+    [Case("FRAME-17", "2.7.1", "A frame above the broker's max-frame-size closes the connection with framing-error",
+        Covers = "transport.2.7.1-4")]
     public static async Task Oversized(CaseContext c)
     {
         var session = await c.BeginAsync();
@@ -136,7 +139,8 @@ public static class FrameCases
     [Case("FRAME-19", "2.7.1", "The broker's max-frame-size is 512 or more")]
     public static async Task BrokerLimit(CaseContext c) => Check.That((await c.OpenAsync()).Remote.MaxFrameSize >= 512, "max-frame-size of 512 or more");
 
-    [Case("FRAME-20", "2.7.1", "With a max-frame-size of 512 no frame of the broker is larger, and messages come whole", Covers = "transport.2.7.1-3")]
+    [Case("FRAME-20", "2.7.1", "With a max-frame-size of 512 no frame of the broker is larger, and messages come whole",
+        Covers = "transport.2.7.1-3")]
     public static async Task SmallFrames(CaseContext c)
     {
         var session = await c.BeginAsync(open => open.MaxFrameSize = 512);

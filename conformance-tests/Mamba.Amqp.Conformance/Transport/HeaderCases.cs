@@ -17,7 +17,8 @@ public static class HeaderCases
         await wire.ExpectAsync<Open>();
     }
 
-    [Case("HEADER-02", "2.2", "A bare AMQP header is taken, or answered with the SASL header and a closed socket", Covers = "transport.2.2-12", Traps = "4")]
+    [Case("HEADER-02", "2.2", "A bare AMQP header is taken, or answered with the SASL header and a closed socket",
+        Covers = "transport.2.2-12", Traps = "4")]
     public static async Task Bare(CaseContext c)
     {
         var wire = await c.ConnectAsync();
@@ -44,10 +45,12 @@ public static class HeaderCases
     [Case("HEADER-05", "2.2", "A version below every supported one is answered with the highest supported", Covers = "transport.2.2-10")]
     public static Task OlderVersion(CaseContext c) => MismatchAsync(c, Raw.Header(0, 0, 1, 0), highest: true);
 
-    [Case("HEADER-06", "2.2", "Bytes that are no protocol header are answered with a valid header, then the socket is closed", Covers = "transport.2.2-11")]
+    [Case("HEADER-06", "2.2", "Bytes that are no protocol header are answered with a valid header, then the socket is closed",
+        Covers = "transport.2.2-11")]
     public static Task Garbage(CaseContext c) => MismatchAsync(c, Encoding.ASCII.GetBytes("HELO sir"));
 
-    [Case("HEADER-07", "2.2", "An unknown protocol id is answered with an acceptable one, then the socket is closed", Covers = "transport.2.2-12")]
+    [Case("HEADER-07", "2.2", "An unknown protocol id is answered with an acceptable one, then the socket is closed",
+        Covers = "transport.2.2-12")]
     public static Task UnknownId(CaseContext c) => MismatchAsync(c, Raw.Header(9, 1, 0, 0));
 
     [Case("HEADER-08", "2.2", "A newer revision is answered with a supported header, then the socket is closed")]
@@ -65,7 +68,8 @@ public static class HeaderCases
         await wire.ExpectHeaderAsync(ProtocolHeader.Sasl);
     }
 
-    [Case("HEADER-10", "2.2", "A TLS header on a plain port is answered with its own header, or with a supported one and a closed socket", Covers = "security.5.2-1")]
+    [Case("HEADER-10", "2.2", "A TLS header on a plain port is answered with its own header, or with a supported one and a closed socket",
+        Covers = "security.5.2-1")]
     public static async Task Tls(CaseContext c)
     {
         var wire = await c.ConnectAsync();

@@ -45,7 +45,8 @@ public static class LinkCases
         Check.Equal((await receiver.TakeAsync()).Value, "x");
     }
 
-    [Case("LINK-04", "2.6.1", "A link name is used once for a direction: a second attach is an error, or takes the link over", Covers = "transport.2.6.1-1")]
+    [Case("LINK-04", "2.6.1", "A link name is used once for a direction: a second attach is an error, or takes the link over",
+        Covers = "transport.2.6.1-1")]
     public static async Task SameName(CaseContext c)
     {
         var session = await c.BeginAsync();
@@ -108,7 +109,8 @@ public static class LinkCases
         }
     }
 
-    [Case("LINK-08", "2.7.4", "A flow for an unattached handle ends the session with unattached-handle", Covers = "transport.2.7.4-1", Traps = "21")]
+    [Case("LINK-08", "2.7.4", "A flow for an unattached handle ends the session with unattached-handle",
+        Covers = "transport.2.7.4-1", Traps = "21")]
     public static async Task UnattachedFlow(CaseContext c)
     {
         var session = await c.BeginAsync();
@@ -132,10 +134,12 @@ public static class LinkCases
         await session.ExpectEndAsync(ErrorCondition.UnattachedHandle);
     }
 
-    [Case("LINK-11", "2.6.3", "A refused receiver gets attach without source, then detach with an error", Covers = "transport.2.6.3-1", Traps = "35")]
+    [Case("LINK-11", "2.6.3", "A refused receiver gets attach without source, then detach with an error",
+        Covers = "transport.2.6.3-1", Traps = "35")]
     public static Task RefusedReceiver(CaseContext c) => RefusedAsync(c, Role.Receiver);
 
-    [Case("LINK-12", "2.6.3", "A refused sender gets attach without target, then detach with an error", Covers = "transport.2.6.3-1", Traps = "35")]
+    [Case("LINK-12", "2.6.3", "A refused sender gets attach without target, then detach with an error",
+        Covers = "transport.2.6.3-1", Traps = "35")]
     public static Task RefusedSender(CaseContext c) => RefusedAsync(c, Role.Sender);
 
     [Case("LINK-13", "2.6.4", "Detach is answered with detach", Covers = "transport.2.6.4-1")]
@@ -212,7 +216,8 @@ public static class LinkCases
         await session.ExpectEndAsync(ErrorCondition.ErrantLink, ErrorCondition.HandleInUse);
     }
 
-    [Case("LINK-19", "2.6.3", "The answer states the source as it is in force: a filter that is not applied is not confirmed", Covers = "transport.2.6.3-3")]
+    [Case("LINK-19", "2.6.3", "The answer states the source as it is in force: a filter that is not applied is not confirmed",
+        Covers = "transport.2.6.3-3")]
     public static async Task ActualSource(CaseContext c)
     {
         var session = await c.BeginAsync();
@@ -224,7 +229,8 @@ public static class LinkCases
         Check.That(receiver.Remote.Source!.Filter is not { Count: > 0 }, $"no filter to be confirmed, and {receiver.Remote.Source.Filter} is");
     }
 
-    [Case("LINK-20", "2.6.3", "The answer states the source as it is in force: a capability that is not known is not confirmed", Covers = "transport.2.6.3-3")]
+    [Case("LINK-20", "2.6.3", "The answer states the source as it is in force: a capability that is not known is not confirmed",
+        Covers = "transport.2.6.3-3")]
     public static async Task ActualCapabilities(CaseContext c)
     {
         var session = await c.BeginAsync();

@@ -9,7 +9,8 @@ namespace Mamba.Amqp.Conformance.Transport;
 /// <summary>Opening a connection (AMQP 1.0 §2.4.1, §2.7.1).</summary>
 public static class OpenCases
 {
-    [Case("OPEN-01", "2.7.1", "The broker's first frame is open, on channel 0, with a container-id", Covers = "transport.2.7.1-1 transport.2.2-2")]
+    [Case("OPEN-01", "2.7.1", "The broker's first frame is open, on channel 0, with a container-id",
+        Covers = "transport.2.7.1-1 transport.2.2-2")]
     public static async Task First(CaseContext c)
     {
         var wire = await c.GreetAsync();
@@ -118,7 +119,8 @@ public static class OpenCases
         Check.Equal(close.Channel, (ushort)0);
     }
 
-    [Case("OPEN-11", "2.7.1", "A channel above the broker's channel-max closes the connection with framing-error", Covers = "transport.2.7.1-7")]
+    [Case("OPEN-11", "2.7.1", "A channel above the broker's channel-max closes the connection with framing-error",
+        Covers = "transport.2.7.1-7")]
     public static async Task ChannelAboveLimit(CaseContext c)
     {
         var peer = await c.OpenAsync(open => open.ChannelMax = 7);

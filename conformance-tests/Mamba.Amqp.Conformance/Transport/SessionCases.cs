@@ -37,7 +37,8 @@ public static class SessionCases
         Check.Equal((await session.Wire.ExpectAsync<Begin>()).RemoteChannel, (ushort?)0);
     }
 
-    [Case("SESSION-04", "2.5.4", "A session error ends the session with an error that says why; the connection lives on", Covers = "transport.2.5.4-1")]
+    [Case("SESSION-04", "2.5.4", "A session error ends the session with an error that says why; the connection lives on",
+        Covers = "transport.2.5.4-1")]
     public static async Task Error(CaseContext c)
     {
         var session = await c.BeginAsync();
@@ -97,7 +98,8 @@ public static class SessionCases
         Check.That(third.Remote.Handle <= 1, $"a handle of 0 or 1, and {third.Remote.Handle} came");
     }
 
-    [Case("SESSION-10", "2.7.2", "A handle above the broker's handle-max closes the connection with framing-error", Covers = "transport.2.7.2-4")]
+    [Case("SESSION-10", "2.7.2", "A handle above the broker's handle-max closes the connection with framing-error",
+        Covers = "transport.2.7.2-4")]
     public static async Task HandleAboveLimit(CaseContext c)
     {
         var session = await c.BeginAsync();

@@ -8,7 +8,8 @@ namespace Mamba.Amqp.Conformance.Transport;
 /// <summary>Transfers from the client: settlement, several frames, aborting (AMQP 1.0 §2.6.12, §2.6.14, §2.7.5).</summary>
 public static class TransferCases
 {
-    [Case("TRANSFER-01", "2.7.5", "With rcv-settle-mode first a delivery is settled when it has arrived, with an outcome", Covers = "transport.2.7.5-10", Traps = "54")]
+    [Case("TRANSFER-01", "2.7.5", "With rcv-settle-mode first a delivery is settled when it has arrived, with an outcome",
+        Covers = "transport.2.7.5-10", Traps = "54")]
     public static async Task Unsettled(CaseContext c)
     {
         var sender = await SenderAsync(c);
@@ -33,7 +34,8 @@ public static class TransferCases
         Check.Is<Accepted>(await sender.OutcomeAsync(id));
     }
 
-    [Case("TRANSFER-04", "2.6.14", "A message in many frames arrives whole; later frames need only handle and more", Covers = "transport.2.7.5-6", Traps = "32")]
+    [Case("TRANSFER-04", "2.6.14", "A message in many frames arrives whole; later frames need only handle and more",
+        Covers = "transport.2.7.5-6", Traps = "32")]
     public static async Task ManyFrames(CaseContext c)
     {
         var (_, sender, receiver) = await PairAsync(c);

@@ -13,7 +13,8 @@ namespace Mamba.Amqp.Conformance.Traps;
 /// <summary>Interop traps that no other part of the suite shows. COVERAGE.md says which case shows which of the 75.</summary>
 public static class TrapCases
 {
-    [Case("TRAP-07", "trap 7", "XOAUTH2 with a wrong token gets an error challenge, takes one more response, and gives outcome auth", Traps = "7")]
+    [Case("TRAP-07", "trap 7", "XOAUTH2 with a wrong token gets an error challenge, takes one more response, and gives outcome auth",
+        Traps = "7")]
     public static async Task OAuth(CaseContext c)
     {
         var (wire, offered) = await SaslCases.OfferAsync(c);
@@ -32,7 +33,8 @@ public static class TrapCases
         Check.Equal(peer.Wire.LastEmptyFrame, Raw.EmptyFrame(), "the bytes of the empty frame");
     }
 
-    [Case("TRAP-20", "trap 20", "A pipelined flow without next-incoming-id and delivery-count, as AMQPNetLite sends it, gives credit", Traps = "20")]
+    [Case("TRAP-20", "trap 20", "A pipelined flow without next-incoming-id and delivery-count, as AMQPNetLite sends it, gives credit",
+        Traps = "20")]
     public static async Task NetLiteFlow(CaseContext c)
     {
         var queue = await c.QueueAsync();
@@ -98,7 +100,8 @@ public static class TrapCases
         Check.Equal((await again.TakeAsync()).Value, "0.........");
     }
 
-    [Case("TRAP-56", "trap 56", "A message that can never be taken is answered rejected, or its link ends; it is not modified or released", Traps = "56")]
+    [Case("TRAP-56", "trap 56", "A message that can never be taken is answered rejected, or its link ends; it is not modified or released",
+        Traps = "56")]
     public static async Task IsRejected(CaseContext c)
     {
         var session = await c.BeginAsync();

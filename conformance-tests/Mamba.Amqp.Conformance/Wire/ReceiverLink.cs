@@ -118,20 +118,26 @@ public sealed class ReceiverLink(Session session, Attach local, Attach remote)
         await CreditAsync(0);
     }
 
-    /// <summary>All that comes on this link until it is quiet; each is accepted.</summary>
+    /// <summary>All that is there for this link, each accepted: what comes before the end of a drain.</summary>
     public async Task<IReadOnlyList<Delivery>> TakeAllAsync(uint credit)
     {
         List<Delivery> all = [];
-        await CreditAsync(credit);
-        while (await session.Wire.TryExpectAsync(IsTransfer, "more messages", CaseContext.Quiet) is { } frame)
+        await CreditAsync(credit, drain: true);
+        while (true)
         {
+            var frame = await session.Wire.ExpectFrameAsync<Mamba.Amqp.Codec.IAmqpEncodable>(
+                (f, body) => IsTransfer(f) || (f.Channel == session.RemoteChannel && body is Flow { LinkCredit: 0 or null } flow && flow.Handle == remote.Handle),
+                "messages, or the end of the drain");
+            if (frame.Body is Flow ended)
+            {
+                DeliveryCount = ended.DeliveryCount ?? DeliveryCount;
+                return all;
+            }
+
             session.Wire.PutBack(frame);
             all.Add(await ReceiveAsync());
             await SettleAsync(all[^1], Accepted.Instance);
         }
-
-        await CreditAsync(0);
-        return all;
     }
 
     /// <summary>Nothing may come on this link in a quiet period, whatever its credit.</summary>
