@@ -122,17 +122,6 @@ internal sealed class LoadTests
         }
     }
 
-    private sealed class SilentSubscriber : ISubscriber
-    {
-        public void OnReady()
-        {
-        }
-
-        public void OnNodeDeleted()
-        {
-        }
-    }
-
     private sealed class CountingObserver : IPublishObserver
     {
         public int Accepted { get; private set; }

@@ -146,17 +146,4 @@ internal sealed class MemoryTests
             }
         }
     }
-
-    private sealed class SilentSubscriber : ISubscriber
-    {
-        public void OnReady()
-        {
-            // The test asks by itself.
-        }
-
-        public void OnNodeDeleted()
-        {
-            // No node is deleted here.
-        }
-    }
 }

@@ -16,14 +16,15 @@ internal enum ConsumerWait : byte
 /// <summary>
 /// The consumers of one queue, by priority, and whom to wake next. A consumer that looked at everything and took nothing is
 /// not woken again before something new is available (<see cref="QueueConsumer.SeenVersion"/>), so consumers that may not have
-/// the remaining messages cannot wake each other for ever. Guarded by the queue's lock.
+/// the remaining messages cannot wake each other for ever. Those that take from the head stand in a <see cref="ConsumerBand"/>; those that
+/// filter or browse look for themselves, and are gone through one by one. Guarded by the queue's lock.
 /// </summary>
 internal sealed class ConsumerSet
 {
     private readonly List<QueueConsumer> _consumers = [];
+    private readonly List<QueueConsumer> _scanners = [];
+    private readonly List<ConsumerBand> _bands = [];
     private QueueConsumer?[] _slots = [];
-    private int _next;
-    private int _scanners;
 
     public int Count => _consumers.Count;
 
@@ -32,28 +33,33 @@ internal sealed class ConsumerSet
 
     public bool HasExclusive { get; private set; }
 
-    /// <summary>True when a consumer filters or browses.</summary>
-    public bool HasScanners => _scanners > 0;
+    /// <summary>The consumers that filter or browse.</summary>
+    public List<QueueConsumer> Scanners => _scanners;
 
     public QueueConsumer this[int index] => _consumers[index];
 
-    /// <summary>Adds a consumer behind those of its priority, and gives it a slot (1 to 65,535).</summary>
+    /// <summary>Adds a consumer behind those of its priority, and gives it a slot (1 to 65,535). It counts as waiting.</summary>
     public void Add(QueueConsumer consumer)
     {
-        var at = _consumers.Count;
-        while (at > 0 && _consumers[at - 1].Priority < consumer.Priority)
+        consumer.Slot = TakeSlot(consumer);
+        _consumers.Add(consumer);
+        if (consumer.Scans)
         {
-            at--;
+            _scanners.Add(consumer);
+        }
+        else
+        {
+            consumer.Band = BandOf(consumer.Priority);
+            consumer.Band.Members++;
         }
 
-        _consumers.Insert(at, consumer);
-        consumer.Slot = TakeSlot(consumer);
-        _scanners += consumer.Scans ? 1 : 0;
         if (!consumer.IsBrowser)
         {
             TakingCount++;
             HasExclusive |= consumer.IsExclusive;
         }
+
+        SetWait(consumer, ConsumerWait.Armed, seenVersion: -1);
     }
 
     public bool Remove(QueueConsumer consumer)
@@ -64,7 +70,17 @@ internal sealed class ConsumerSet
         }
 
         _slots[consumer.Slot - 1] = null;
-        _scanners -= consumer.Scans ? 1 : 0;
+        _scanners.Remove(consumer);
+        if (consumer.Band is { } band)
+        {
+            band.Leave(consumer);
+            consumer.Band = null;
+            if (--band.Members == 0)
+            {
+                _bands.Remove(band);
+            }
+        }
+
         if (!consumer.IsBrowser)
         {
             TakingCount--;
@@ -72,6 +88,24 @@ internal sealed class ConsumerSet
         }
 
         return true;
+    }
+
+    /// <summary>Says whether a consumer waits from now on, and what it has seen all of: the current version, or -1 for nothing.</summary>
+    public void SetWait(QueueConsumer consumer, ConsumerWait wait, long seenVersion)
+    {
+        if (consumer.Band is not { } band)
+        {
+            consumer.Wait = wait;
+            consumer.SeenVersion = seenVersion;
+            return;
+        }
+
+        band.Leave(consumer);
+        consumer.SeenVersion = seenVersion;
+        if (wait == ConsumerWait.Armed)
+        {
+            band.Arm(consumer, seenVersion);
+        }
     }
 
     /// <summary>
@@ -85,20 +119,16 @@ internal sealed class ConsumerSet
             return available;
         }
 
-        var waiting = 1;
-        foreach (var other in _consumers)
+        if (MustYield(consumer, version))
         {
-            if (ReferenceEquals(other, consumer) || other.IsBrowser || other.Wait == ConsumerWait.Idle || other.SeenVersion == version)
-            {
-                continue;
-            }
+            return 0;
+        }
 
-            if (other.Priority > consumer.Priority)
-            {
-                return 0;
-            }
-
-            waiting += other.Priority == consumer.Priority ? 1 : 0;
+        var waiting = consumer.Band is { } band ? band.Waiting(version) : 0;
+        waiting += consumer.Band is null || !Waits(consumer, version) ? 1 : 0;
+        foreach (var other in _scanners)
+        {
+            waiting += !ReferenceEquals(other, consumer) && !other.IsBrowser && other.Priority == consumer.Priority && Waits(other, version) ? 1 : 0;
         }
 
         return (available + waiting - 1) / waiting;
@@ -107,15 +137,22 @@ internal sealed class ConsumerSet
     /// <summary>True while one of higher priority waits that has not seen all of this version.</summary>
     public bool MustYield(QueueConsumer consumer, long version)
     {
-        // By priority, so those behind it are of no interest.
-        foreach (var other in _consumers)
+        foreach (var band in _bands)
         {
-            if (other.Priority <= consumer.Priority)
+            if (band.Priority <= consumer.Priority)
             {
-                return false;
+                break;
             }
 
-            if (!other.IsBrowser && other.Wait != ConsumerWait.Idle && other.SeenVersion != version)
+            if (band.Waiting(version) > 0)
+            {
+                return true;
+            }
+        }
+
+        foreach (var other in _scanners)
+        {
+            if (!other.IsBrowser && other.Priority > consumer.Priority && Waits(other, version))
             {
                 return true;
             }
@@ -127,74 +164,81 @@ internal sealed class ConsumerSet
     /// <summary>Wakes as many waiting consumers as there are messages, in turn, of the highest priority that waits; and all that select.</summary>
     public void Wake(long available, long version, List<QueueConsumer> signals)
     {
-        var count = _consumers.Count;
-        if (count == 0 || available <= 0)
+        if (_consumers.Count == 0 || available <= 0)
         {
             return;
         }
 
-        var needed = available;
-        var top = int.MinValue;
-        for (var i = 0; i < count; i++)
+        var first = FirstWaiting(version);
+        var top = first?.Priority ?? int.MinValue;
+        foreach (var scanner in _scanners)
         {
-            var consumer = _consumers[i];
-            if (consumer.Wait == ConsumerWait.Idle || consumer.SeenVersion == version)
+            if (Waits(scanner, version))
             {
-                continue;
-            }
-
-            if (consumer.IsBrowser)
-            {
-                Signal(consumer, signals);
-                continue;
-            }
-
-            top = Math.Max(top, consumer.Priority);
-            if (consumer.Priority == top && consumer.Wait == ConsumerWait.Signalled && !consumer.Scans)
-            {
-                needed--;
+                top = scanner.IsBrowser ? top : Math.Max(top, scanner.Priority);
             }
         }
 
-        if (top != int.MinValue)
+        foreach (var scanner in _scanners)
         {
-            WakeInTurn(needed, top, version, signals);
+            if ((scanner.IsBrowser || scanner.Priority == top) && Waits(scanner, version))
+            {
+                Signal(scanner, signals);
+            }
+        }
+
+        if (first is not null && first.Priority == top)
+        {
+            first.Wake(available - first.Signalled, version, signals);
         }
     }
 
-    private void WakeInTurn(long needed, int priority, long version, List<QueueConsumer> signals)
-    {
-        var count = _consumers.Count;
-        var start = _next;
-        for (var i = 0; i < count; i++)
-        {
-            var index = (start + i) % count;
-            var consumer = _consumers[index];
-            if (consumer.Wait != ConsumerWait.Armed || consumer.SeenVersion == version || consumer.Priority != priority)
-            {
-                continue;
-            }
-
-            if (consumer.Scans)
-            {
-                Signal(consumer, signals);
-            }
-            else if (needed > 0)
-            {
-                needed--;
-                _next = index + 1;
-                Signal(consumer, signals);
-            }
-        }
-    }
-
-    private static void Signal(QueueConsumer consumer, List<QueueConsumer> signals)
+    /// <summary>Wakes one consumer, if it is to be woken.</summary>
+    public static void Signal(QueueConsumer consumer, List<QueueConsumer> signals)
     {
         if (consumer.Wait == ConsumerWait.Armed)
         {
+            if (consumer.Band is { } band)
+            {
+                band.Signal(consumer, signals);
+                return;
+            }
+
             consumer.Wait = ConsumerWait.Signalled;
             signals.Add(consumer);
         }
+    }
+
+    private static bool Waits(QueueConsumer consumer, long version) => consumer.Wait != ConsumerWait.Idle && consumer.SeenVersion != version;
+
+    /// <summary>The band of the highest priority in which one waits.</summary>
+    private ConsumerBand? FirstWaiting(long version)
+    {
+        foreach (var band in _bands)
+        {
+            if (band.Waiting(version) > 0)
+            {
+                return band;
+            }
+        }
+
+        return null;
+    }
+
+    private ConsumerBand BandOf(int priority)
+    {
+        var at = 0;
+        while (at < _bands.Count && _bands[at].Priority > priority)
+        {
+            at++;
+        }
+
+        if (at == _bands.Count || _bands[at].Priority != priority)
+        {
+            _bands.Insert(at, new ConsumerBand(priority));
+        }
+
+        return _bands[at];
     }
 
     private ushort TakeSlot(QueueConsumer consumer)

@@ -42,6 +42,14 @@ internal sealed class QueueConsumer(QueueHost host, SubscribeOptions options, IS
     /// <summary>The queue's version when it last found nothing more; -1 = never.</summary>
     public long SeenVersion { get; set; } = -1;
 
+    /// <summary>Where it stands among those of its priority; null while detached, and for one that <see cref="Scans"/>.</summary>
+    public ConsumerBand? Band { get; set; }
+
+    /// <summary>Its neighbours in the line of its band.</summary>
+    public QueueConsumer? Ahead { get; set; }
+
+    public QueueConsumer? Behind { get; set; }
+
     public bool IsAttached { get; set; } = true;
 
     public long Available => host.AvailableCount;

@@ -15,7 +15,7 @@ internal sealed partial class QueueCore
 
         if (into.IsEmpty)
         {
-            consumer.Wait = ConsumerWait.Idle;
+            _consumers.SetWait(consumer, ConsumerWait.Idle, consumer.SeenVersion);
             Wake(effects);
             return 0;
         }
@@ -35,8 +35,7 @@ internal sealed partial class QueueCore
 
         // Short of its share: nothing is left that it may have, so only something new is worth waking it for.
         var exhausted = taken < limit || (share >= _index.Available + taken && _index.Available == 0);
-        consumer.Wait = taken == into.Length ? ConsumerWait.Idle : ConsumerWait.Armed;
-        consumer.SeenVersion = exhausted ? _version : -1;
+        _consumers.SetWait(consumer, taken == into.Length ? ConsumerWait.Idle : ConsumerWait.Armed, exhausted ? _version : -1);
         Wake(effects);
         return taken;
     }

@@ -96,8 +96,6 @@ internal sealed partial class QueueCore(NodeOptions options)
             throw new EngineException(EngineError.ResourceLocked, "The queue has an exclusive consumer, or consumers in the way of one.");
         }
 
-        consumer.Wait = ConsumerWait.Armed;
-        consumer.SeenVersion = -1;
         _consumers.Add(consumer);
         Groups?.Rebalance(consumer);
         Wake(effects);
@@ -217,9 +215,9 @@ internal sealed partial class QueueCore(NodeOptions options)
     internal void NoteChange()
     {
         _version++;
-        for (var i = 0; _consumers.HasScanners && i < _consumers.Count; i++)
+        foreach (var scanner in _consumers.Scanners)
         {
-            _consumers[i].LookAgain();
+            scanner.LookAgain();
         }
     }
 
@@ -359,9 +357,9 @@ internal sealed partial class QueueCore(NodeOptions options)
             NoteExpiry(token, Math.Max(entry.ExpiresAt, notBefore));
         }
 
-        for (var i = 0; _consumers.HasScanners && i < _consumers.Count; i++)
+        foreach (var scanner in _consumers.Scanners)
         {
-            _consumers[i].OnReturned(token);
+            scanner.OnReturned(token);
         }
     }
 

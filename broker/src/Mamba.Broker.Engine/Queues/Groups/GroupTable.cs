@@ -192,10 +192,9 @@ internal sealed class GroupTable(QueueCore core)
         for (var i = 0; Reserved > 0 && i < core.Consumers.Count; i++)
         {
             var consumer = core.Consumers[i];
-            if (consumer is { Wait: ConsumerWait.Armed, Lane.HasMessages: true })
+            if (consumer.Lane is { HasMessages: true })
             {
-                consumer.Wait = ConsumerWait.Signalled;
-                signals.Add(consumer);
+                ConsumerSet.Signal(consumer, signals);
             }
         }
     }

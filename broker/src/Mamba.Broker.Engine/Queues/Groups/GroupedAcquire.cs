@@ -24,8 +24,8 @@ internal static class GroupedAcquire
         }
 
         var exhausted = left > 0 || core.Index.Available == 0;
-        consumer.Wait = taken == into.Length ? ConsumerWait.Idle : ConsumerWait.Armed;
-        consumer.SeenVersion = exhausted && changes == groups.Changes ? core.Version : -1;
+        var seen = exhausted && changes == groups.Changes ? core.Version : -1;
+        core.Consumers.SetWait(consumer, taken == into.Length ? ConsumerWait.Idle : ConsumerWait.Armed, seen);
         core.Wake(effects);
         return taken;
     }
