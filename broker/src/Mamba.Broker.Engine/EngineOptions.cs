@@ -8,8 +8,8 @@ public sealed record EngineOptions
     /// <summary>Directory of the journal; created when missing.</summary>
     public required string Directory { get; init; }
 
-    /// <summary>Bytes of message bodies kept in memory over all queues; beyond it bodies stay in the journal. Default 128 MiB.</summary>
-    public long BodyMemoryBytes { get; init; } = 128L * 1024 * 1024;
+    /// <summary>Bytes of message bodies kept in memory over all queues; beyond it bodies stay in the journal. Default 64 MiB.</summary>
+    public long BodyMemoryBytes { get; init; } = 64L * 1024 * 1024;
 
     /// <summary>Settings of nodes created without their own, by address pattern; the first match wins.</summary>
     public IReadOnlyList<NodePattern> Patterns { get; init; } = [];

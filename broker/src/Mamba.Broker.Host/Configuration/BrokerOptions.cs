@@ -180,7 +180,7 @@ internal sealed record StorageOptions
 
     [Setting("Memory for message bodies; beyond it they are read back from the journal.", Unit = SettingUnit.Bytes,
         Min = 16_777_216, Max = 1_099_511_627_776)]
-    public long BodyMemory { get; init; } = 134_217_728;
+    public long BodyMemory { get; init; } = 67_108_864;
 }
 
 internal sealed record AddressOptions
