@@ -35,6 +35,8 @@ internal sealed class ServerContext
             { new Symbol("version"), typeof(ServerContext).Assembly.GetName().Version?.ToString(3) ?? "0" },
             { new Symbol("platform"), $".NET {Environment.Version}" },
         };
+        SoleOpenProperties = OpenProperties.Clone();
+        SoleOpenProperties.Add(new Symbol("sole-connection-detection-policy"), 0u);
     }
 
     public ServerOptions Options { get; }
@@ -52,6 +54,9 @@ internal sealed class ServerContext
     public AddressDirectory Addresses { get; }
 
     public ConnectionRegistry Connections { get; }
+
+    /// <summary>Those of an open that makes the connection its container's only one, which is enforced strongly (detection policy 0).</summary>
+    public AmqpMap SoleOpenProperties { get; }
 
     /// <summary>The node that clients administer the broker through.</summary>
     public ManagementNode Management { get; }

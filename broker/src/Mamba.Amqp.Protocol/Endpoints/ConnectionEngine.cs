@@ -238,6 +238,15 @@ public sealed partial class ConnectionEngine : IDisposable
         return Math.Min(next, CheckPartials(nowMilliseconds));
     }
 
+    /// <summary>Writes an empty frame, to see whether it arrives; does nothing before our Open or after our Close.</summary>
+    public void WriteHeartbeat()
+    {
+        if (CanWrite)
+        {
+            FrameWriter.WriteEmpty(Output);
+        }
+    }
+
     /// <summary>Writes the dispositions that wait. Called by the owner before it drains <see cref="Output"/>.</summary>
     public void FlushDispositions()
     {

@@ -13,28 +13,18 @@ internal sealed partial class AmqpConnection
     private static readonly Symbol[] OfferedCapabilities =
         [new("ANONYMOUS-RELAY"), new("DELAYED_DELIVERY"), new("SHARED-SUBS"), new("sole-connection-for-container")];
 
-    private static readonly Symbol SoleConnection = new("sole-connection-for-container");
-
     private readonly LinkBinder _binder;
     private bool _protocolFailed;
     private bool _opened;
 
-    /// <summary>Whether the peer asked to be the only connection of its container.</summary>
-    public bool IsSole { get; private set; }
-
     void IConnectionHandler.OnOpen(Open remote)
     {
         ContainerId = remote.ContainerId;
-        IsSole = Array.IndexOf(remote.DesiredCapabilities ?? [], SoleConnection) >= 0;
-        if (!_server.Connections.TryClaimContainer(this))
-        {
-            RefuseOpen(new AmqpError(
-                ErrorCondition.InvalidField,
-                $"The container-id '{ContainerId}' is in use by another connection that wants to be its only one.",
-                new AmqpMap { { new Symbol("invalid-field"), new Symbol("container-id") } }));
-            return;
-        }
+        AnswerOpen(remote);
+    }
 
+    private void AcceptOpen()
+    {
         _ticket.Dispose();
         _opened = true;
         ClearDeadline();
@@ -44,7 +34,7 @@ internal sealed partial class AmqpConnection
         {
             ContainerId = _server.Options.ContainerId,
             OfferedCapabilities = OfferedCapabilities,
-            Properties = _server.OpenProperties,
+            Properties = IsSole ? _server.SoleOpenProperties : _server.OpenProperties,
         });
     }
 

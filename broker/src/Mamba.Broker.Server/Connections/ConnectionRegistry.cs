@@ -36,8 +36,11 @@ internal sealed class ConnectionRegistry
     /// Claims the connection's container-id if it wants to be sole; false when another sole connection has it. Connections that do
     /// not ask share a container-id as they like.
     /// </summary>
-    public bool TryClaimContainer(AmqpConnection connection)
+    /// <param name="connection">The connection.</param>
+    /// <param name="former">The one that has it.</param>
+    public bool TryClaimContainer(AmqpConnection connection, out AmqpConnection? former)
     {
+        former = null;
         if (!connection.IsSole)
         {
             return true;
@@ -45,7 +48,13 @@ internal sealed class ConnectionRegistry
 
         lock (_gate)
         {
-            return _sole.TryAdd(connection.ContainerId, connection);
+            if (_sole.TryAdd(connection.ContainerId, connection))
+            {
+                return true;
+            }
+
+            former = _sole[connection.ContainerId];
+            return false;
         }
     }
 

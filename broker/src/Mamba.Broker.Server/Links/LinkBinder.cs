@@ -79,6 +79,11 @@ internal sealed class LinkBinder(AmqpConnection connection)
     {
         if (attach.Target is Coordinator)
         {
+            if (attach.Unsettled is { Count: > 0 })
+            {
+                throw new LinkRefusedException(Refusal.NotImplemented("Resuming the link to the transaction coordinator"));
+            }
+
             var coordinator = new CoordinatorLink(connection, link, CanReject(attach.Source));
             Adopt(link, coordinator);
             link.Attach(ReplyToSender(attach, new Coordinator

@@ -41,6 +41,11 @@ internal abstract class ByteTransport : IDisposable
     /// </summary>
     public abstract int Send(ReadOnlyMemory<byte> bytes);
 
+    /// <summary>
+    /// Whether the peer's machine has not acknowledged everything that was sent. False where that cannot be told.
+    /// </summary>
+    public virtual bool HasUnacknowledged => false;
+
     /// <summary>Says that nothing more will be sent (TCP FIN, TLS close_notify, WebSocket close 1000) and then closes.</summary>
     public abstract ValueTask ShutdownAsync();
 

@@ -29,6 +29,8 @@ internal sealed class SocketTransport : ByteTransport
 
     public override bool CanWaitWithoutBuffer => true;
 
+    public override bool HasUnacknowledged => TcpState.HasUnacknowledged(_socket);
+
     public override int Receive(Memory<byte> buffer)
     {
         try

@@ -16,6 +16,8 @@ internal sealed class TlsTransport(Socket socket, SslStream stream) : AsyncTrans
 
     public override X509Certificate2? ClientCertificate { get; } = stream.RemoteCertificate as X509Certificate2;
 
+    public override bool HasUnacknowledged => TcpState.HasUnacknowledged(socket);
+
     public override async ValueTask ShutdownAsync()
     {
         try

@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using System.Text;
 using Mamba.Amqp.Codec;
 using Mamba.Amqp.Framing;
@@ -142,6 +143,26 @@ internal sealed class RawPeer : IAsyncDisposable
     {
         _socket.LingerState = new LingerOption(enable: true, seconds: 0);
         _socket.Dispose();
+    }
+
+    /// <summary>
+    /// From now on the system drops what comes for this socket before TCP sees it, so that nothing is acknowledged: what the other end
+    /// sees of a machine that lost its network.
+    /// </summary>
+    public void LoseNetwork()
+    {
+        const int socketLevel = 1;
+        const int attachFilter = 26;
+
+        // One instruction of classic BPF, "return 0": | code u16 = 6 | jt u8 | jf u8 | k u32 |, and struct sock_fprog: | count u16 | pad | pointer |
+        var program = GC.AllocateArray<byte>(8, pinned: true);
+        program[0] = 6;
+        Span<byte> descriptor = stackalloc byte[16];
+        descriptor.Clear();
+        descriptor[0] = 1;
+        BitConverter.TryWriteBytes(descriptor[8..], Marshal.UnsafeAddrOfPinnedArrayElement(program, 0).ToInt64());
+        _socket.SetRawSocketOption(socketLevel, attachFilter, descriptor);
+        GC.KeepAlive(program);
     }
 
     public async Task ReadHeaderAsync(byte[] expected)
