@@ -9,7 +9,7 @@ namespace Mamba.Broker.Server.Management;
 internal sealed class EntityCatalog(IReadOnlyList<EntityType> types)
 {
     /// <summary>Entities in one answer to QUERY: what is beyond has to be asked for by offset.</summary>
-    public const int MaxRows = 2_000;
+    public const int MaxRows = 1_000;
 
     private const int MaxNames = 128;
     private const string EntityTypeKey = "entityType";
@@ -127,8 +127,9 @@ internal sealed class EntityCatalog(IReadOnlyList<EntityType> types)
                 throw NoList();
         }
 
+        // Once each: an answer is not to be made large by asking for the same again and again.
         return names.Count <= MaxNames
-            ? names.Count == 0 ? null : names
+            ? names.Count == 0 ? null : [.. names.Distinct(StringComparer.Ordinal)]
             : throw ManagementException.Bad($"'{AttributeNames}' has {names.Count} names; at most {MaxNames} are allowed.");
     }
 

@@ -131,7 +131,7 @@ internal sealed class ManagementNodeTests
     public async Task Attribute_names_may_be_an_array_or_a_text_and_nothing_else()
     {
         _boxes.Sizes["one"] = 1;
-        foreach (var names in new object[] { "name, size", new[] { "name", "size" }, new Symbol[] { new("name"), new("size") } })
+        foreach (var names in new object[] { "name, size, name", new[] { "name", "size" }, new Symbol[] { new("name"), new("size") } })
         {
             var response = await AskAsync(new() { { "operation", "QUERY" }, { "entityType", Box } }, new AmqpMap { { "attributeNames", names } });
             Assert.That(((AmqpMap)response.Body!)["results"], Is.EqualTo(new List<object?> { new List<object?> { "one", 1L } }));
