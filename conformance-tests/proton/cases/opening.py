@@ -5,7 +5,7 @@ import time
 from proton import Message, symbol
 
 from harness import check
-from harness.codec import Sym
+from harness.codec import Sym, amqp_map, symbol as sym, uint
 from harness.engine import Peer
 from harness.rawpeer import RawPeer, multiple
 from harness.registry import case
@@ -181,6 +181,25 @@ def sole(ctx):
     got = third.open(container_id=name, desired_capabilities=capability)
     check.that(Sym("amqp:connection-establishment-failed") not in (got.properties or {}), "free again after the close")
     third.close()
+
+
+@case("open.sole-connection-takes-over")
+def takes_over(ctx):
+    """With enforcement policy 1 (close-existing) the second connection of a container gets in; the first is closed with
+    resource-locked, and told why."""
+    name = ctx.name("sole")
+    capability = ["sole-connection-for-container"]
+    first = RawPeer(ctx)
+    first.open(container_id=name, desired_capabilities=capability)
+    second = RawPeer(ctx)
+    got = second.open(container_id=name, desired_capabilities=capability,
+                      properties=amqp_map([(sym("sole-connection-enforcement-policy"), uint(1))]))
+    check.that(Sym("amqp:connection-establishment-failed") not in (got.properties or {}), "the second was refused")
+    check.equal(got.properties.get(Sym("sole-connection-detection-policy")), 0, "detection policy")
+    close = first.expect_close("amqp:resource-locked")
+    check.equal(close.error.value[2].get("sole-connection-enforcement"), True, "info")
+    second.begin()
+    second.close()
 
 
 @case("open.same-container-without-sole")
