@@ -39,6 +39,7 @@ public sealed record BrokerProfile(string Name, long MaxMessageSize, bool Allows
                 new JsonObject { ["pattern"] = "closed.#", ["autoCreate"] = false },
                 new JsonObject { ["pattern"] = "news.#", ["kind"] = "topic" },
                 new JsonObject { ["pattern"] = "small.#", ["maxLength"] = 5 },
+                new JsonObject { ["pattern"] = "kept.#", ["kind"] = "topic", ["retain"] = 3 },
                 new JsonObject
                 {
                     ["pattern"] = "custom.#", ["deadLetterAddress"] = "dead.{address}", ["expiryAddress"] = "late.{address}",

@@ -16,6 +16,7 @@ internal sealed class EngineContext
         Events = events;
         Budget = new BodyBudget(options.BodyMemoryBytes);
         Deadlines = new DeadlineTimer(this);
+        Retention = new Retention(this);
     }
 
     public EngineOptions Options { get; }
@@ -34,6 +35,9 @@ internal sealed class EngineContext
 
     /// <summary>Subscriptions to patterns of topics.</summary>
     public TopicDirectory Topics { get; } = new();
+
+    /// <summary>Topics that keep messages for subscriptions to come.</summary>
+    public Retention Retention { get; }
 
     /// <summary>Every queue there is, by id: plain ones, subscriptions' and temporary ones.</summary>
     public ConcurrentDictionary<uint, QueueHost> Hosts { get; } = new();

@@ -94,6 +94,15 @@ public sealed record NodeOptions
     /// <summary>Where expired messages go; null = the dead-letter address; empty = they are dropped and counted.</summary>
     public string? ExpiryAddress { get; init; }
 
+    /// <summary>
+    /// Topics only: how many of the last messages are kept for subscriptions to come, which get them first; 0 = none (default). Comes
+    /// from the settings by pattern alone: what a node is given when it is made does not change it.
+    /// </summary>
+    public int Retain { get; init; }
+
+    /// <summary>Most bytes of messages that <see cref="Retain"/> keeps; older ones give way. Default 16 MiB.</summary>
+    public long RetainBytes { get; init; } = 16 * 1024 * 1024;
+
     /// <summary>True for dead-letter queues: messages on it never expire and never move on.</summary>
     public bool IsDeadLetter { get; init; }
 }

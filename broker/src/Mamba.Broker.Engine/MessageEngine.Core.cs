@@ -67,6 +67,7 @@ public sealed partial class MessageEngine
         await _compactor.DisposeAsync();
         await Task.Run(_context.Journal.Dispose);
         _definitionGate.Dispose();
+        _context.Retention.Dispose();
     }
 
     internal Compactor Compactor => _compactor;
@@ -128,6 +129,10 @@ public sealed partial class MessageEngine
             {
                 messages += RestoreQueue(recovery, queue.Host, now);
             }
+            else
+            {
+                RestoreKept(recovery, (TopicNode)node, now);
+            }
         }
 
         foreach (var (id, definition) in recovery.Subscriptions)
@@ -150,6 +155,22 @@ public sealed partial class MessageEngine
 
         recovery.Discard();
         return messages;
+    }
+
+    /// <summary>What a topic has kept; when it keeps no more, that is dropped for good, so that it does not come back with a gap behind it.</summary>
+    private void RestoreKept(Recovery recovery, TopicNode topic, long now)
+    {
+        if (topic.Kept is { } kept)
+        {
+            RestoreQueue(recovery, kept, now);
+            kept.DropOldest();
+        }
+        else if (recovery.Has(topic.Id))
+        {
+            var dropped = TopicNode.MakeKept(_context, topic.Id, topic.Address, topic.Options);
+            recovery.Restore(dropped, _context.Ledger, now);
+            dropped.Purge();
+        }
     }
 
     private long RestoreQueue(Recovery recovery, QueueHost host, long now)

@@ -209,9 +209,15 @@ public sealed partial class MessageEngine
             yield break;
         }
 
-        foreach (var subscription in ((TopicNode)node).Subscriptions)
+        var topic = (TopicNode)node;
+        foreach (var subscription in topic.Subscriptions)
         {
             yield return subscription.Host;
+        }
+
+        if (topic.Kept is not null)
+        {
+            yield return topic.Kept;
         }
     }
 
@@ -244,7 +250,8 @@ public sealed partial class MessageEngine
 
     private NodeOptions OptionsOf(NodeDefinition definition)
     {
-        var options = definition.Options ?? _context.Options.OptionsFor(definition.Address);
+        var settings = _context.Options.OptionsFor(definition.Address);
+        var options = definition.Options is null ? settings : definition.Options with { Retain = settings.Retain, RetainBytes = settings.RetainBytes };
         return definition.IsDeadLetter ? options with { IsDeadLetter = true, MaxMessages = 0, MaxBytes = 0 } : options;
     }
 
@@ -317,6 +324,7 @@ public sealed partial class MessageEngine
             discarded += subscription.DeleteQueue();
         }
 
+        (node as TopicNode)?.Kept?.Delete();
         _context.Events.NodeDeleted(node.Address, discarded);
     }
 

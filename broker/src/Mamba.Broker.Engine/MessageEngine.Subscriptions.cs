@@ -82,15 +82,50 @@ public sealed partial class MessageEngine
     private async Task<SubscriptionNode> AddSubscriptionAsync(SubscriptionKey key, TopicNode topic, SubscriptionOptions options)
     {
         var id = _context.TakeQueueId();
-        if (key.Durable && topic.Options.Durable)
+        var definition = key.Durable && topic.Options.Durable
+            ? new SubscriptionDefinition(
+                id, topic.Address, key.ClientId, key.Name, options.Shared, options.NoLocalOrigin, options.FilterDefinition.ToArray())
+            : null;
+        if (_context.Retention.Concerns(topic))
         {
-            var definition = new SubscriptionDefinition(
-                id, topic.Address, key.ClientId, key.Name, options.Shared, options.NoLocalOrigin, options.FilterDefinition.ToArray());
+            return await AddReplayedAsync(key, topic, options, id, definition);
+        }
+
+        if (definition is not null)
+        {
             await AppendDefinitionAsync(batch => DefinitionOperation.Write(batch, definition));
             _subscriptionDefinitions[id] = definition;
         }
 
         return LinkSubscription(key, topic, options, id);
+    }
+
+    /// <summary>
+    /// A subscription that begins with what its topics have kept. Messages may go to it before its definition is on disk: as long as
+    /// that is not there, what the journal says of its queue means nothing, and nobody was told that it exists.
+    /// </summary>
+    private async Task<SubscriptionNode> AddReplayedAsync(
+        SubscriptionKey key, TopicNode topic, SubscriptionOptions options, uint id, SubscriptionDefinition? definition)
+    {
+        var node = new SubscriptionNode(_context, topic, key, options, id, topic.NodeOptionsFor(key.Durable), EndVolatile);
+        using var replay = _context.Retention.Link(node);
+        try
+        {
+            await (replay?.Done ?? Task.CompletedTask);
+            if (definition is not null)
+            {
+                await (replay?.StoreAsync(definition) ?? AppendDefinitionAsync(batch => DefinitionOperation.Write(batch, definition)));
+                _subscriptionDefinitions[id] = definition;
+            }
+        }
+        catch (EngineException)
+        {
+            topic.Unlink(node);
+            throw;
+        }
+
+        _subscriptions[key] = node;
+        return node;
     }
 
     private SubscriptionNode LinkSubscription(SubscriptionKey key, TopicNode topic, SubscriptionOptions options, uint id)

@@ -17,6 +17,7 @@ import deadletter from './deadletter.mjs';
 import addresses from './addresses.mjs';
 import topics from './topics.mjs';
 import wildcards from './wildcards.mjs';
+import retained from './retained.mjs';
 import selectors from './selectors.mjs';
 import encodings from './encodings.mjs';
 import limits from './limits.mjs';
@@ -27,7 +28,7 @@ import management from './management.mjs';
 
 const suites = {
   connect, sasl, websocket, sender, outcomes, settlement, prefetch, credit, types, messages, large, transactions, relay, dynamic,
-  expiry, deadletter, addresses, topics, wildcards, selectors, encodings, limits, links, hostile, groups, management,
+  expiry, deadletter, addresses, topics, wildcards, retained, selectors, encodings, limits, links, hostile, groups, management,
 };
 const DefaultTimeout = Number(process.env.CASE_TIMEOUT ?? 20_000);
 

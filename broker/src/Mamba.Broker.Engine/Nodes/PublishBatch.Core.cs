@@ -22,6 +22,22 @@ public sealed partial class PublishBatch
 
     internal void Publish(EngineContext context)
     {
+        var gated = context.Retention.EnterPublish();
+        try
+        {
+            PublishAll(context);
+        }
+        finally
+        {
+            if (gated)
+            {
+                context.Retention.ExitPublish();
+            }
+        }
+    }
+
+    private void PublishAll(EngineContext context)
+    {
         _context = context;
         var firstId = context.TakeMessageIds(_count);
         var waiting = 0;

@@ -30,14 +30,23 @@ internal sealed class RouteList
             return false;
         }
 
+        Add(host);
+        return true;
+    }
+
+    /// <summary>Adds a queue whose room is reserved already.</summary>
+    public void Add(QueueHost host)
+    {
         if (Count == _hosts.Length)
         {
             Array.Resize(ref _hosts, Count * 2);
         }
 
         _hosts[Count++] = host;
-        return true;
     }
+
+    /// <summary>Whether a queue was added at or after <paramref name="first"/>.</summary>
+    public bool Contains(QueueHost host, int first) => Array.IndexOf(_hosts, host, first, Count - first) >= 0;
 
     /// <summary>Gives up the room reserved from <paramref name="first"/> on.</summary>
     public void TakeBack(int first, long bytes)

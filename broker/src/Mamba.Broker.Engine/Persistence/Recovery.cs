@@ -47,6 +47,9 @@ internal sealed class Recovery : IJournalReplay
         }
     }
 
+    /// <summary>Whether the journal holds anything of a queue.</summary>
+    public bool Has(uint queue) => _queues.ContainsKey(queue);
+
     /// <summary>Puts the messages on a queue; the number of them.</summary>
     public long Restore(QueueHost host, SegmentLedger ledger, long now)
     {

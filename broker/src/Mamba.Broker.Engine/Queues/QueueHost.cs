@@ -85,6 +85,11 @@ internal sealed partial class QueueHost(EngineContext context, uint id, QueueNam
                 _core.Enqueue(entry, keep, delivered: false, now, effects);
             }
 
+            if (Keep is not null)
+            {
+                DropOldest(_core, Keep, effects);
+            }
+
             _core.Wake(effects);
             UpdateDeadline();
         }

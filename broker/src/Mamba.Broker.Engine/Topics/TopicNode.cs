@@ -15,7 +15,7 @@ internal sealed class TopicNode : IRoutingNode
     private SubscriptionNode[] _subscriptions = [];
 
     /// <summary>Its own and those of patterns; replaced as a whole under the lock, read without it.</summary>
-    private Audience _audience = Audience.Unknown;
+    private Resolved _audience = Resolved.Unknown;
 
     private readonly ProducerSet _producers = new();
     private int _deleted;
@@ -30,6 +30,12 @@ internal sealed class TopicNode : IRoutingNode
         Options = options;
         Lifetime = lifetime;
         IsPattern = AddressPattern.HasWildcards(address);
+        if (options.Retain > 0 && lifetime is null && !IsPattern)
+        {
+            Kept = MakeKept(context, id, address, options);
+            context.Hosts[id] = Kept;
+            context.Retention.Add(this);
+        }
     }
 
     public uint Id { get; }
@@ -42,6 +48,9 @@ internal sealed class TopicNode : IRoutingNode
 
     /// <summary>The address has wildcards: subscriptions are for all topics that match.</summary>
     public bool IsPattern { get; }
+
+    /// <summary>The queue of its last messages, under the topic's own id; null when it keeps none.</summary>
+    public QueueHost? Kept { get; }
 
     public TemporaryLifetime? Lifetime { get; }
 
@@ -68,12 +77,12 @@ internal sealed class TopicNode : IRoutingNode
         {
             NoLocal = options.NoLocalOrigin,
         };
-        Link(node);
+        _context.Retention.Link(node);
         return node.Subscribe(options with { Filter = null }, subscriber);
     }
 
     /// <summary>Settings of a subscription's queue: the topic's, durable or not as the subscription is.</summary>
-    public NodeOptions NodeOptionsFor(bool durable) => Options with { Durable = durable && Options.Durable };
+    public NodeOptions NodeOptionsFor(bool durable) => Options with { Durable = durable && Options.Durable, Retain = 0 };
 
     public void Link(SubscriptionNode subscription)
     {
@@ -85,7 +94,7 @@ internal sealed class TopicNode : IRoutingNode
             }
 
             _subscriptions = [.. _subscriptions, subscription];
-            _audience = Audience.Unknown;
+            _audience = Resolved.Unknown;
         }
 
         _context.Hosts[subscription.Host.Id] = subscription.Host;
@@ -100,7 +109,7 @@ internal sealed class TopicNode : IRoutingNode
         lock (_gate)
         {
             _subscriptions = Array.FindAll(_subscriptions, other => !ReferenceEquals(other, subscription));
-            _audience = Audience.Unknown;
+            _audience = Resolved.Unknown;
         }
 
         if (IsPattern)
@@ -129,8 +138,12 @@ internal sealed class TopicNode : IRoutingNode
 
         Interlocked.Increment(ref _published);
         var first = targets.Count;
-        var audience = Volatile.Read(ref _audience);
-        foreach (var subscription in (audience.Version == _context.Topics.Version ? audience : Resolve()).Subscriptions)
+        if (Kept is not null)
+        {
+            targets.TryAdd(Kept, message.Length, first);
+        }
+
+        foreach (var subscription in Audience())
         {
             if (subscription.Wants(message) && !targets.TryAdd(subscription.Host, message.Length, first))
             {
@@ -141,6 +154,31 @@ internal sealed class TopicNode : IRoutingNode
         return PublishOutcome.Accepted;
     }
 
+    /// <summary>
+    /// Adds the subscriptions that came since the message was routed: they did not find it among what is kept. Room is not asked for.
+    /// </summary>
+    public void RouteLate(StoredMessage message, RouteList targets, int first)
+    {
+        foreach (var subscription in Audience())
+        {
+            if (!targets.Contains(subscription.Host, first) && subscription.Wants(message))
+            {
+                subscription.Host.Reserve(1, message.Length);
+                targets.Add(subscription.Host);
+            }
+        }
+    }
+
+    /// <summary>A queue that nobody consumes: what expires on it is dropped, what is too old gives way.</summary>
+    public static QueueHost MakeKept(EngineContext context, uint id, string address, NodeOptions options) =>
+        new(context, id, new QueueNaming(address, address, null), options with
+        {
+            MaxMessages = 0, MaxBytes = 0, DeadLetterAddress = string.Empty, ExpiryAddress = string.Empty,
+        })
+        {
+            Keep = new KeepLimit(options.Retain, options.RetainBytes),
+        };
+
     /// <summary>Marks the topic deleted and returns what subscriptions it had.</summary>
     public SubscriptionNode[] MarkDeleted()
     {
@@ -150,9 +188,10 @@ internal sealed class TopicNode : IRoutingNode
             Volatile.Write(ref _deleted, 1);
             subscriptions = _subscriptions;
             _subscriptions = [];
-            _audience = Audience.Unknown;
+            _audience = Resolved.Unknown;
         }
 
+        _context.Retention.Remove(this);
         _producers.NodeDeleted();
         return subscriptions;
     }
@@ -198,26 +237,32 @@ internal sealed class TopicNode : IRoutingNode
         }
     }
 
+    private SubscriptionNode[] Audience()
+    {
+        var audience = Volatile.Read(ref _audience);
+        return (audience.Version == _context.Topics.Version ? audience : Resolve()).Subscriptions;
+    }
+
     /// <summary>
     /// Who gets what is published from now on. The version is read first: a change that comes in between makes the answer old at once.
     /// A temporary topic is its owner's: no pattern takes it in.
     /// </summary>
-    private Audience Resolve()
+    private Resolved Resolve()
     {
         var version = _context.Topics.Version;
         var others = IsTemporary ? [] : _context.Topics.Match(Address);
         lock (_gate)
         {
-            var audience = new Audience(version, [.. _subscriptions, .. others]);
+            var audience = new Resolved(version, [.. _subscriptions, .. others]);
             Volatile.Write(ref _audience, audience);
             return audience;
         }
     }
 
     /// <summary>The subscriptions that a message goes to, as of one version of the directory.</summary>
-    private sealed record Audience(long Version, SubscriptionNode[] Subscriptions)
+    private sealed record Resolved(long Version, SubscriptionNode[] Subscriptions)
     {
         /// <summary>No version: it is to be found out.</summary>
-        public static Audience Unknown { get; } = new(-1, []);
+        public static Resolved Unknown { get; } = new(-1, []);
     }
 }

@@ -79,6 +79,26 @@ internal sealed partial class CommitRecord : EngineCompletion
     /// <summary>Writes the publishes and hands the record to the journal; without durable effects applies everything now.</summary>
     public void Append()
     {
+        var retention = _context.Retention;
+        if (!retention.EnterPublish())
+        {
+            AppendNow();
+            return;
+        }
+
+        try
+        {
+            Work.AddLateSubscriptions();
+            AppendNow();
+        }
+        finally
+        {
+            retention.ExitPublish();
+        }
+    }
+
+    private void AppendNow()
+    {
         PlanPublishes();
         if (!_writes && !_turn)
         {

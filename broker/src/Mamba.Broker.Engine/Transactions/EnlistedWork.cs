@@ -48,7 +48,7 @@ internal sealed class EnlistedWork
     public Span<EnlistedSettle> Settles => CollectionsMarshal.AsSpan(_settles);
 
     /// <summary>The queues that the publishes go to.</summary>
-    public RouteList Targets { get; } = new();
+    public RouteList Targets { get; private set; } = new();
 
     /// <summary>Whether it is worth keeping for another transaction.</summary>
     public bool IsSmall => Math.Max(Math.Max(_publishes.Capacity, _settles.Capacity), Targets.Capacity) <= KeepCapacity;
@@ -56,6 +56,37 @@ internal sealed class EnlistedWork
     public void Add(in EnlistedPublish publish) => _publishes.Add(publish);
 
     public void Add(in EnlistedSettle settle) => _settles.Add(settle);
+
+    /// <summary>
+    /// Brings publishes to topics that keep messages up to date: what is kept from the commit on must go to everybody who subscribed before.
+    /// </summary>
+    public void AddLateSubscriptions()
+    {
+        if (!_publishes.Exists(static publish => publish.Node is TopicNode { Kept: not null }))
+        {
+            return;
+        }
+
+        var targets = new RouteList();
+        foreach (ref var publish in Publishes)
+        {
+            var first = targets.Count;
+            for (var t = 0; t < publish.TargetCount; t++)
+            {
+                targets.Add(Targets[publish.FirstTarget + t]);
+            }
+
+            if (publish.Node is TopicNode { Kept: not null } topic)
+            {
+                topic.RouteLate(publish.Message, targets, first);
+            }
+
+            publish.FirstTarget = first;
+            publish.TargetCount = targets.Count - first;
+        }
+
+        Targets = targets;
+    }
 
     /// <summary>How many settlements from <paramref name="first"/> on are alike, so that one turn of their queue's lock does.</summary>
     public int RunOfSettles(int first)

@@ -224,6 +224,12 @@ internal sealed record AddressRuleOptions
 
     [Setting("Most bytes of messages it holds; no bound when absent.", Unit = SettingUnit.Bytes, Min = 1)]
     public long? MaxBytes { get; init; }
+
+    [Setting("Topics only: how many of the last messages are kept for new subscriptions, which get them first; 0 is none.", Min = 0, Max = 10_000)]
+    public int Retain { get; init; }
+
+    [Setting("Most bytes of messages that retain keeps; older ones give way.", Unit = SettingUnit.Bytes, Min = 1_024, Max = 67_108_864)]
+    public long RetainBytes { get; init; } = 16_777_216;
 }
 
 internal enum LogFormat

@@ -26,6 +26,8 @@ internal static class OptionsMapping
             MaxDeliveries = rule.MaxDeliveries,
             DeadLetterAddress = rule.DeadLetterAddress,
             ExpiryAddress = rule.ExpiryAddress,
+            Retain = rule.Retain,
+            RetainBytes = rule.RetainBytes,
         }))],
     };
 

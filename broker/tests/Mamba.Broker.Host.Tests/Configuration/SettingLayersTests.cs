@@ -130,6 +130,8 @@ internal sealed class SettingLayersTests
     [TestCase("""{ "addresses": { "rules": [1] } }""", "addresses.rules[0] (mamba.json, line 1)", "not an object", "{ and }")]
     [TestCase("""{ "addresses": { "rules": [{ "pattern": "a", "kind": "stack" }] } }""", "addresses.rules[0].kind (mamba.json, line 1)", "stack", "queue, topic")]
     [TestCase("""{ "addresses": { "rules": [{ "pattern": "a", "max": 1 }] } }""", "addresses.rules[0].max (mamba.json, line 1)", "not a setting", "")]
+    [TestCase("""{ "addresses": { "rules": [{ "pattern": "a", "retain": 20000 }] } }""", "addresses.rules[0].retain (mamba.json, line 1)", "20000", "10000")]
+    [TestCase("""{ "addresses": { "rules": [{ "pattern": "a", "retainBytes": "1 GiB" }] } }""", "addresses.rules[0].retainBytes (mamba.json, line 1)", "1 GiB", "64 MiB")]
     [TestCase("""{ "logging": { "level": "debug", "level": "error" } }""", "logging.level (mamba.json, line 1)", "twice", "Remove one")]
     [TestCase("[]", "mamba.json", "not a JSON object", "{ and }")]
     [TestCase("{ \"logging\":\n oops }", "mamba.json, line 2", "not valid JSON", "config check")]

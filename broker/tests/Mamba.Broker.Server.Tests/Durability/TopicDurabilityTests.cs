@@ -24,12 +24,30 @@ internal sealed class TopicDurabilityTests
         Assert.That(await again.ReceiveAsync(4), Is.EqualTo(new[] { "1", "2", "3", "4" }));
     }
 
-    private static async Task<Subscriber> SubscribeAsync(BrokerLife life, string address)
+    [Test]
+    public async Task What_a_topic_keeps_and_what_a_subscription_got_of_it_are_there()
+    {
+        await using var life = await BrokerLife.StartAsync("""addresses.rules=[{"pattern":"kept","kind":"topic","retain":2}]""");
+        await life.PublishAsync("topic://kept", "1", "2", "3");
+        await (await SubscribeAsync(life, "topic://kept")).LeaveAsync();
+        await life.PublishAsync("topic://kept", "4");
+        await life.KillAndRestartAsync();
+        await life.PublishAsync("topic://kept", "5");
+        await using (var subscriber = await SubscribeAsync(life, "topic://kept"))
+        {
+            Assert.That(await subscriber.ReceiveAsync(4), Is.EqualTo(new[] { "2", "3", "4", "5" }));
+        }
+
+        await using var late = await SubscribeAsync(life, "topic://kept", "another");
+        Assert.That(await late.ReceiveAsync(2), Is.EqualTo(new[] { "4", "5" }));
+    }
+
+    private static async Task<Subscriber> SubscribeAsync(BrokerLife life, string address, string name = "daily")
     {
         var peer = await RawPeer.BeginAsync(life.Endpoint, "subscriber");
         await peer.SendAsync(Frames.Of(new Attach
         {
-            Name = "daily",
+            Name = name,
             Role = Role.Receiver,
             Source = new Source { Address = address, Durable = TerminusDurability.UnsettledState, ExpiryPolicy = TerminusExpiryPolicy.Never },
             Target = new Target { Address = "here" },

@@ -1,0 +1,135 @@
+using System.Runtime.CompilerServices;
+
+namespace Mamba.Broker.Engine;
+
+/// <summary>How much a topic's queue of kept messages holds: the newest messages, at most so many and so many bytes.</summary>
+internal sealed record KeepLimit(int Messages, long Bytes);
+
+/// <summary>A kept message as it was found. A reference on <see cref="Message"/> is the finder's.</summary>
+internal readonly record struct KeptMessage(QueueHost Host, long Token, ulong MessageId, MessageLocation Location, StoredMessage? Message);
+
+// The queue of a topic's last messages: nobody consumes it, the oldest go when there are too many.
+internal sealed partial class QueueHost
+{
+    /// <summary>What it keeps; null for every other queue.</summary>
+    public KeepLimit? Keep { get; init; }
+
+    /// <summary>Drops what is too much, after recovery.</summary>
+    public void DropOldest() => Run(this, static (core, host, effects) =>
+    {
+        DropOldest(core, host.Keep!, effects);
+        return 0;
+    });
+
+    /// <summary>
+    /// What it holds and is not expired, by priority level. With <paramref name="hold"/> each stored place counts as live once more,
+    /// at the same moment, so that its segment cannot go before another queue refers to it.
+    /// </summary>
+    public void ListKept(bool hold, List<KeptMessage> into) => Run((this, into, hold, context.Now), static (core, state, _) =>
+    {
+        var (host, list, hold, now) = state;
+        for (var level = 0; level < QueueIndex.Levels; level++)
+        {
+            var log = core.Index.Level(level);
+            var sequence = log?.Head ?? 0;
+            while (log?.NextLiveChunk(ref sequence) is { } chunk)
+            {
+                for (var end = Math.Min(EntryLog.NextChunk(sequence), log.Tail); sequence < end; sequence++)
+                {
+                    host.Note(ref chunk.Entries[sequence & EntryChunk.Mask], QueueIndex.TokenOf(level, sequence), hold, now, list);
+                }
+            }
+        }
+
+        return 0;
+    });
+
+    /// <summary>Entries with these ids are in the journal from now on, at these places; those that are found are taken out of the table.</summary>
+    public void MarkStored(Dictionary<ulong, MessageLocation> places, List<MessageLocation> outdated) => Run((places, outdated), static (core, state, _) =>
+    {
+        for (var level = 0; level < QueueIndex.Levels; level++)
+        {
+            var log = core.Index.Level(level);
+            var sequence = log?.Head ?? 0;
+            while (log?.NextLiveChunk(ref sequence) is { } chunk)
+            {
+                for (var end = Math.Min(EntryLog.NextChunk(sequence), log.Tail); sequence < end; sequence++)
+                {
+                    ref var entry = ref chunk.Entries[sequence & EntryChunk.Mask];
+                    if (IsLive(entry) && !entry.IsPersistent && state.places.Remove(entry.MessageId, out var place))
+                    {
+                        state.outdated.Add(entry.Location);
+                        entry.Address = place.Address;
+                        entry.OperationOffset = place.Offset;
+                        entry.Flags |= EntryFlags.Persistent;
+                        core.Index.NoteMoved(QueueIndex.TokenOf(level, sequence), place.Address.Segment);
+                    }
+                }
+            }
+        }
+
+        return 0;
+    });
+
+    private static bool IsLive(in QueueEntry entry) => entry.State is not (EntryState.None or EntryState.Removed);
+
+    private static void DropOldest(QueueCore core, KeepLimit keep, QueueEffects effects)
+    {
+        while (core.Index.Count > keep.Messages || (core.Index.Bytes > keep.Bytes && core.Index.Count > 0))
+        {
+            var oldest = 0L;
+            ref var found = ref Unsafe.NullRef<QueueEntry>();
+            for (var level = 0; level < QueueIndex.Levels; level++)
+            {
+                ref var first = ref FirstOf(core.Index.Level(level), out var sequence);
+                if (!Unsafe.IsNullRef(ref first) && (Unsafe.IsNullRef(ref found) || first.MessageId < found.MessageId))
+                {
+                    found = ref first;
+                    oldest = QueueIndex.TokenOf(level, sequence);
+                }
+            }
+
+            if (Unsafe.IsNullRef(ref found))
+            {
+                return;
+            }
+
+            core.Remove(oldest, ref found, effects);
+        }
+    }
+
+    /// <summary>The oldest entry of a level that is not on the move.</summary>
+    private static ref QueueEntry FirstOf(EntryLog? log, out long sequence)
+    {
+        sequence = log?.Head ?? 0;
+        while (log?.NextLiveChunk(ref sequence) is { } chunk)
+        {
+            for (var end = Math.Min(EntryLog.NextChunk(sequence), log.Tail); sequence < end; sequence++)
+            {
+                ref var entry = ref chunk.Entries[sequence & EntryChunk.Mask];
+                if (IsLive(entry) && entry.State != EntryState.Moving)
+                {
+                    return ref entry;
+                }
+            }
+        }
+
+        return ref Unsafe.NullRef<QueueEntry>();
+    }
+
+    private void Note(ref QueueEntry entry, long token, bool hold, long now, List<KeptMessage> into)
+    {
+        if (entry.State is not (EntryState.Available or EntryState.Reserved) || entry.IsExpiredAt(now))
+        {
+            return;
+        }
+
+        entry.Message?.AddReference();
+        if (hold && entry.Location.IsStored)
+        {
+            context.Ledger.AddLive(entry.Location);
+        }
+
+        into.Add(new KeptMessage(this, token, entry.MessageId, entry.Location, entry.Message));
+    }
+}
