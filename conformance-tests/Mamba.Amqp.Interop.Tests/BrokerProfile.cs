@@ -40,6 +40,9 @@ public sealed record BrokerProfile(string Name, long MaxMessageSize, bool Allows
                 new JsonObject { ["pattern"] = "news.#", ["kind"] = "topic" },
                 new JsonObject { ["pattern"] = "small.#", ["maxLength"] = 5 },
                 new JsonObject { ["pattern"] = "kept.#", ["kind"] = "topic", ["retain"] = 3 },
+                new JsonObject { ["pattern"] = "ring.dead.#", ["maxLength"] = 3, ["overflow"] = "dropHead", ["deadLetterDropped"] = true },
+                new JsonObject { ["pattern"] = "ring.#", ["maxLength"] = 3, ["overflow"] = "dropHead" },
+                new JsonObject { ["pattern"] = "single.#", ["singleActiveConsumer"] = true },
                 new JsonObject
                 {
                     ["pattern"] = "custom.#", ["deadLetterAddress"] = "dead.{address}", ["expiryAddress"] = "late.{address}",

@@ -73,11 +73,20 @@ public sealed record NodeOptions
     /// <summary>Durable nodes survive a restart, and so do durable messages on them. Default true.</summary>
     public bool Durable { get; init; } = true;
 
-    /// <summary>Most messages on the queue; 0 = no limit. Beyond it a publish gets <see cref="PublishOutcome.RejectedFull"/>.</summary>
+    /// <summary>Most messages on the queue; 0 = no limit. <see cref="Overflow"/> says what happens beyond it.</summary>
     public long MaxMessages { get; init; }
 
     /// <summary>Most bytes of messages on the queue; 0 = no limit.</summary>
     public long MaxBytes { get; init; }
+
+    /// <summary>What happens to messages beyond the limits. Default: the publisher is refused.</summary>
+    public OverflowPolicy Overflow { get; init; }
+
+    /// <summary>Whether messages that <see cref="OverflowPolicy.DropHead"/> drops go to the dead-letter address. Default false: they are discarded.</summary>
+    public bool DeadLetterDropped { get; init; }
+
+    /// <summary>Whether one consumer gets all messages while the others wait to take over from it. Default false.</summary>
+    public bool SingleActiveConsumer { get; init; }
 
     /// <summary>Failed deliveries (delivery-count) at which a message is dead-lettered; 0 = never. Default 10.</summary>
     public int MaxDeliveries { get; init; } = 10;

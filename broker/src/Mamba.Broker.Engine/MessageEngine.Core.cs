@@ -176,6 +176,7 @@ public sealed partial class MessageEngine
     private long RestoreQueue(Recovery recovery, QueueHost host, long now)
     {
         var restored = recovery.Restore(host, _context.Ledger, now);
+        host.FinishRestore();
         _context.Deadlines.Note(host.NextDeadline);
         return restored;
     }

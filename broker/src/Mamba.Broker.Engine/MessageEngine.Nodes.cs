@@ -152,6 +152,36 @@ public sealed partial class MessageEngine
 
     public partial IReadOnlyList<IMessageNode> ListNodes() => [.. _nodes.Values];
 
+    public partial async Task SetPausedAsync(string address, bool paused)
+    {
+        await _definitionGate.WaitAsync();
+        try
+        {
+            if (!_nodes.TryGetValue(address, out var node))
+            {
+                throw new EngineException(EngineError.NotFound, $"There is no queue '{address}'.");
+            }
+
+            if (node is not QueueNode queue)
+            {
+                throw new EngineException(EngineError.NotAllowed, $"'{address}' is a topic; only queues can be paused.");
+            }
+
+            if (_nodeDefinitions.TryGetValue(queue.Host.Id, out var definition) && definition.IsPaused != paused)
+            {
+                definition = definition with { IsPaused = paused };
+                await AppendDefinitionAsync(batch => DefinitionOperation.Write(batch, definition));
+                _nodeDefinitions[definition.Id] = definition;
+            }
+
+            queue.Host.SetPaused(paused);
+        }
+        finally
+        {
+            _definitionGate.Release();
+        }
+    }
+
     public partial IReadOnlyList<NodeStatus> Describe()
     {
         var list = new List<NodeStatus>();
@@ -252,7 +282,7 @@ public sealed partial class MessageEngine
     {
         var settings = _context.Options.OptionsFor(definition.Address);
         var options = definition.Options is null ? settings : definition.Options with { Retain = settings.Retain, RetainBytes = settings.RetainBytes };
-        return definition.IsDeadLetter ? options with { IsDeadLetter = true, MaxMessages = 0, MaxBytes = 0 } : options;
+        return definition.IsDeadLetter ? options with { IsDeadLetter = true, MaxMessages = 0, MaxBytes = 0, Overflow = OverflowPolicy.Reject } : options;
     }
 
     private IRoutingNode MakeNode(NodeDefinition definition, TemporaryLifetime? lifetime)
@@ -264,6 +294,7 @@ public sealed partial class MessageEngine
         }
 
         var host = new QueueHost(_context, definition.Id, new QueueNaming(definition.Address, definition.Address, null), options);
+        host.SetPaused(definition.IsPaused);
         _context.Hosts[definition.Id] = host;
         return new QueueNode(host, lifetime, EndTemporary);
     }

@@ -81,6 +81,13 @@ public sealed partial class MessageEngine : IAsyncDisposable
     /// <summary>The settings a node at this address has when it is made without its own.</summary>
     public NodeOptions OptionsFor(string address) => _context.Options.OptionsFor(address);
 
+    /// <summary>
+    /// Pauses a queue, or resumes it: while it is paused its consumers get nothing; publishing, browsing, expiry and settling go on.
+    /// Of a durable queue this is on disk before the task completes, and holds after a restart.
+    /// </summary>
+    /// <exception cref="EngineException"><see cref="EngineError.NotFound"/>; <see cref="EngineError.NotAllowed"/> for a topic.</exception>
+    public partial Task SetPausedAsync(string address, bool paused);
+
     /// <summary>Figures of all nodes and named subscriptions.</summary>
     public partial IReadOnlyList<NodeStatus> Describe();
 

@@ -195,6 +195,13 @@ internal sealed class DeadLetterRouter(EngineContext context, Func<string, Value
 
     private void Abort(QueueHost source, MessageMove move)
     {
+        if (move.Reason == DeadLetterReason.MaxLength)
+        {
+            // Back in line it would be too much again at once: it is discarded.
+            Drop(source, [move], ticket: null);
+            return;
+        }
+
         source.Run((move, context.Now + RetryDelay), static (core, state, effects) =>
         {
             core.AbortMove(state.move.Token, state.move.MessageId, state.Item2, effects);

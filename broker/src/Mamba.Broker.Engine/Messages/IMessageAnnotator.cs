@@ -17,6 +17,9 @@ public enum DeadLetterReason
 
     /// <summary>The message was acquired and given back more often than the node allows.</summary>
     MaxAcquires,
+
+    /// <summary>It made room for newer messages: <see cref="OverflowPolicy.DropHead"/>.</summary>
+    MaxLength,
 }
 
 /// <summary>What travels with a message that is moved away.</summary>

@@ -109,4 +109,11 @@ public readonly record struct NodeStatus(
     long Expired,
     long Redelivered,
     long Rejected,
-    long InMemoryBytes);
+    long InMemoryBytes)
+{
+    /// <summary>Deliveries are stopped.</summary>
+    public bool Paused { get; init; }
+
+    /// <summary>Messages that made room for newer ones since the process started.</summary>
+    public long Dropped { get; init; }
+}

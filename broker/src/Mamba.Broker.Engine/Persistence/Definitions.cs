@@ -5,7 +5,7 @@ using Mamba.Broker.Journal;
 namespace Mamba.Broker.Engine;
 
 /// <summary>A durable queue or topic as the journal knows it. Options are null when they come from the settings.</summary>
-internal sealed record NodeDefinition(uint Id, NodeKind Kind, string Address, bool IsDeadLetter, NodeOptions? Options);
+internal sealed record NodeDefinition(uint Id, NodeKind Kind, string Address, bool IsDeadLetter, NodeOptions? Options, bool IsPaused = false);
 
 /// <summary>A durable subscription as the journal knows it.</summary>
 internal sealed record SubscriptionDefinition(
@@ -14,9 +14,12 @@ internal sealed record SubscriptionDefinition(
 /// <summary>
 /// Definition operations. Strings are UTF-8 with a 32-bit length, -1 for null; little-endian.
 /// <code>
-///   define node          | 4 | id u32 | kind u8 | dead letter u8 | address | has options u8 | options |
+///   define node          | 4 | id u32 | kind u8 | flags u8 | address | has options u8 | options |
+///     flags              | 1 dead-letter queue, 2 paused
+///     has options        | 0 none, 1 those of the first two lines, 2 all
 ///     options            | durable u8 | max messages i64 | max bytes i64 | max deliveries i32 | max acquires i32 |
 ///                        | dead-letter address | expiry address |
+///                        | overflow u8 | dead-letter dropped u8 | single active consumer u8 |
 ///   define subscription  | 5 | id u32 | shared u8 | topic | client id | name | no-local origin | filter |
 ///   delete               | 6 | id u32 |
 ///   snapshot             | 7 | last message id u64 | last queue id u32 |, followed in the same record by all definitions
@@ -28,14 +31,18 @@ internal static class DefinitionOperation
     public const int DeleteSize = 5;
     public const int SnapshotSize = 13;
 
+    private const int DeadLetterFlag = 1;
+    private const int PausedFlag = 2;
+    private const byte AllOptions = 2;
+
     public static void Write(JournalBatch batch, NodeDefinition node)
     {
         WriteByte(batch, (byte)OperationKind.DefineNode);
         WriteUInt32(batch, node.Id);
         WriteByte(batch, (byte)node.Kind);
-        WriteByte(batch, node.IsDeadLetter ? (byte)1 : (byte)0);
+        WriteByte(batch, (byte)((node.IsDeadLetter ? DeadLetterFlag : 0) | (node.IsPaused ? PausedFlag : 0)));
         WriteString(batch, node.Address);
-        WriteByte(batch, node.Options is null ? (byte)0 : (byte)1);
+        WriteByte(batch, node.Options is null ? (byte)0 : AllOptions);
         if (node.Options is { } options)
         {
             WriteByte(batch, options.Durable ? (byte)1 : (byte)0);
@@ -45,6 +52,9 @@ internal static class DefinitionOperation
             WriteUInt32(batch, (uint)options.MaxAcquires);
             WriteString(batch, options.DeadLetterAddress);
             WriteString(batch, options.ExpiryAddress);
+            WriteByte(batch, (byte)options.Overflow);
+            WriteByte(batch, options.DeadLetterDropped ? (byte)1 : (byte)0);
+            WriteByte(batch, options.SingleActiveConsumer ? (byte)1 : (byte)0);
         }
     }
 
@@ -78,10 +88,12 @@ internal static class DefinitionOperation
     {
         var id = ReadUInt32(ref span);
         var kind = (NodeKind)ReadByte(ref span);
-        var deadLetter = ReadByte(ref span) != 0;
+        var flags = ReadByte(ref span);
+        var deadLetter = (flags & DeadLetterFlag) != 0;
         var address = ReadString(ref span) ?? string.Empty;
         NodeOptions? options = null;
-        if (ReadByte(ref span) != 0)
+        var layout = ReadByte(ref span);
+        if (layout != 0)
         {
             options = new NodeOptions
             {
@@ -94,9 +106,18 @@ internal static class DefinitionOperation
                 ExpiryAddress = ReadString(ref span),
                 IsDeadLetter = deadLetter,
             };
+            if (layout == AllOptions)
+            {
+                options = options with
+                {
+                    Overflow = (OverflowPolicy)ReadByte(ref span),
+                    DeadLetterDropped = ReadByte(ref span) != 0,
+                    SingleActiveConsumer = ReadByte(ref span) != 0,
+                };
+            }
         }
 
-        return new NodeDefinition(id, kind, address, deadLetter, options);
+        return new NodeDefinition(id, kind, address, deadLetter, options, (flags & PausedFlag) != 0);
     }
 
     /// <summary>Reads a subscription definition behind its operation byte and moves the span on.</summary>

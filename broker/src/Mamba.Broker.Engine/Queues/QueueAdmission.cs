@@ -11,6 +11,10 @@ internal sealed class QueueAdmission(long maxMessages, long maxBytes)
     private long _bytes;
     private long _refused;
 
+    /// <summary>The limits of a queue that refuses what is too much; none for others.</summary>
+    public static QueueAdmission For(NodeOptions options) =>
+        options.Overflow == OverflowPolicy.Reject ? new QueueAdmission(options.MaxMessages, options.MaxBytes) : new QueueAdmission(0, 0);
+
     /// <summary>Messages refused so far.</summary>
     public long Refused => Interlocked.Read(ref _refused);
 

@@ -13,7 +13,7 @@ internal sealed partial class QueueCore
             return 0;
         }
 
-        if (into.IsEmpty)
+        if (into.IsEmpty || !Admits(consumer))
         {
             _consumers.SetWait(consumer, ConsumerWait.Idle, consumer.SeenVersion);
             Wake(effects);
@@ -50,7 +50,7 @@ internal sealed partial class QueueCore
         foreach (ref readonly var candidate in candidates)
         {
             ref var entry = ref _index.Find(candidate.Token);
-            if (!consumer.IsAttached || Unsafe.IsNullRef(ref entry) || entry.State != EntryState.Available || entry.MessageId != candidate.MessageId)
+            if (!consumer.IsAttached || !Admits(consumer) || Unsafe.IsNullRef(ref entry) || entry.State != EntryState.Available || entry.MessageId != candidate.MessageId)
             {
                 continue;
             }

@@ -7,15 +7,25 @@ namespace Mamba.Broker.Engine;
 /// One queue as a pure state machine: commands change it and fill <see cref="QueueEffects"/>, which the caller carries out once
 /// the queue's lock is released. No clock, no I/O, no lock, no callback, so the same commands always give the same result.
 /// </summary>
-internal sealed partial class QueueCore(NodeOptions options)
+internal sealed partial class QueueCore
 {
+    private readonly NodeOptions _options;
     private readonly QueueIndex _index = new();
     private readonly ConsumerSet _consumers = new();
-    private readonly DeliveryPolicy _policy = new(options);
+    private readonly DeliveryPolicy _policy;
+    private ConsumerGate? _gate;
     private ScheduleHeap? _schedule;
     private ExclusionTable? _exclusions;
     private long _version;
     private long _earliestExpiry = long.MaxValue;
+
+    public QueueCore(NodeOptions options)
+    {
+        _options = options;
+        _policy = new DeliveryPolicy(options);
+        _gate = options.SingleActiveConsumer ? new ConsumerGate(this, single: true) : null;
+        _index.Ring = RingLimit.For(this, options);
+    }
 
     public QueueIndex Index => _index;
 
@@ -28,6 +38,9 @@ internal sealed partial class QueueCore(NodeOptions options)
     public QueueCounters Counters { get; } = new();
 
     public bool IsDeleted { get; private set; }
+
+    /// <summary>True while consumers get nothing.</summary>
+    public bool IsPaused => _gate is { IsPaused: true };
 
     /// <summary>Unix milliseconds at which something is to be done: a message falls due or expires.</summary>
     public long NextDeadline => Math.Min(_earliestExpiry, _schedule?.NextDue ?? long.MaxValue);
@@ -84,7 +97,9 @@ internal sealed partial class QueueCore(NodeOptions options)
     /// <summary>Wakes consumers for what is available.</summary>
     public void Wake(QueueEffects effects)
     {
+        _index.Ring?.Trim(effects);
         Groups?.Conclude(effects.Signals);
+        _gate?.Conclude();
         _consumers.Wake(_index.Available, _version, effects.Signals);
     }
 
@@ -97,7 +112,29 @@ internal sealed partial class QueueCore(NodeOptions options)
         }
 
         _consumers.Add(consumer);
-        Groups?.Rebalance(consumer);
+        if (!_options.SingleActiveConsumer)
+        {
+            Groups?.Rebalance(consumer);
+        }
+
+        if (_gate is { } gate)
+        {
+            gate.OnConsumersChanged();
+            _consumers.SetWait(consumer, gate.Admits(consumer) ? ConsumerWait.Armed : ConsumerWait.Idle, seenVersion: -1);
+        }
+
+        Wake(effects);
+    }
+
+    /// <summary>Whether a consumer may take messages now: not on a paused queue, nor while another is the active one.</summary>
+    public bool Admits(QueueConsumer consumer) => _gate is null || _gate.Admits(consumer);
+
+    /// <summary>Stops deliveries, or lets them go on.</summary>
+    public void Pause(bool paused, QueueEffects effects)
+    {
+        _gate ??= new ConsumerGate(this, single: false);
+        _gate.Pause(paused);
+        _gate = _gate.IsNeeded ? _gate : null;
         Wake(effects);
     }
 
@@ -127,6 +164,7 @@ internal sealed partial class QueueCore(NodeOptions options)
         consumer.IsAttached = false;
         _exclusions?.Forget(consumer);
         Groups?.OnClosed(consumer);
+        _gate?.OnConsumersChanged();
         Wake(effects);
     }
 
@@ -378,7 +416,7 @@ internal sealed partial class QueueCore(NodeOptions options)
         }
     }
 
-    private void StartMove(long token, ref QueueEntry entry, DeadLetterReason reason, string? condition, string? description, QueueEffects effects)
+    internal void StartMove(long token, ref QueueEntry entry, DeadLetterReason reason, string? condition, string? description, QueueEffects effects)
     {
         effects.Moves.Add(MoveOf(token, entry, reason, condition, description));
         _index.SetState(token, ref entry, EntryState.Moving);

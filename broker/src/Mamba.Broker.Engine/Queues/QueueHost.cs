@@ -14,7 +14,8 @@ internal sealed partial class QueueHost(EngineContext context, uint id, QueueNam
 
     private readonly Lock _gate = new();
     private readonly QueueCore _core = new(options);
-    private readonly QueueAdmission _admission = new(options.MaxMessages, options.MaxBytes);
+    private readonly QueueAdmission _admission = QueueAdmission.For(options);
+    private readonly PagingLimit? _paging = PagingLimit.For(options);
     private long _nextDeadline = long.MaxValue;
     private int _inFlight;
     private MoveWorkList? _moveWork;
@@ -59,7 +60,7 @@ internal sealed partial class QueueHost(EngineContext context, uint id, QueueNam
     public void EndFlight() => Interlocked.Decrement(ref _inFlight);
 
     /// <summary>True when a message that is only in memory has to be paged out.</summary>
-    public bool MustPage => !context.Budget.MayKeep(_core.Index.MemoryBytes);
+    public bool MustPage => !MayKeepBody();
 
     /// <summary>Reserves room for a message; false when the queue is full.</summary>
     public bool TryReserve(long bytes) => _admission.TryReserve(bytes);
@@ -81,7 +82,7 @@ internal sealed partial class QueueHost(EngineContext context, uint id, QueueNam
             for (var i = 0; i < entries.Length && !deleted; i++)
             {
                 ref readonly var entry = ref entries[i];
-                var keep = !entry.Location.IsStored || context.Budget.MayKeep(_core.Index.MemoryBytes);
+                var keep = !entry.Location.IsStored || MayKeepBody();
                 _core.Enqueue(entry, keep, delivered: false, now, effects);
             }
 
@@ -316,7 +317,7 @@ internal sealed partial class QueueHost(EngineContext context, uint id, QueueNam
             return new NodeStatus(
                 address, kind, naming.Subscription, temporary, options.Durable, index.Count, index.Bytes, index.Acquired + index.Enlisted,
                 _core.Consumers.Count, producers, counters.Enqueued, counters.Dequeued, counters.DeadLettered, counters.Expired,
-                counters.Redelivered, _admission.Refused, index.MemoryBytes);
+                counters.Redelivered, _admission.Refused, index.MemoryBytes) { Paused = _core.IsPaused, Dropped = index.Ring?.Dropped ?? 0 };
         }
     }
 
@@ -327,7 +328,7 @@ internal sealed partial class QueueHost(EngineContext context, uint id, QueueNam
         {
             consumer.Wait = ConsumerWait.Signalled;
             consumer.IsLooking = false;
-            return consumer.IsAttached && (consumer.IsBrowser || !_core.Consumers.MustYield(consumer, _core.Version));
+            return consumer.IsAttached && _core.Admits(consumer) && (consumer.IsBrowser || !_core.Consumers.MustYield(consumer, _core.Version));
         }
     }
 
@@ -367,7 +368,7 @@ internal sealed partial class QueueHost(EngineContext context, uint id, QueueNam
         lock (_gate)
         {
             more |= consumer.Cursor.HasReturned;
-            consumer.Wait = satisfied ? ConsumerWait.Idle : ConsumerWait.Armed;
+            consumer.Wait = satisfied || !_core.Admits(consumer) ? ConsumerWait.Idle : ConsumerWait.Armed;
             consumer.SeenVersion = more ? -1 : version;
             consumer.IsLooking = more && !satisfied && _core.Index.Available > 0;
             _core.Wake(effects);
@@ -375,6 +376,9 @@ internal sealed partial class QueueHost(EngineContext context, uint id, QueueNam
 
         Apply(effects, ticket: null);
     }
+
+    private bool MayKeepBody() =>
+        context.Budget.MayKeep(_core.Index.MemoryBytes) && (_paging is null || !_paging.IsFull(_core.Index));
 
     private bool Locate(long token, ulong messageId, out MessageLocation location, out StoredMessage? message)
     {

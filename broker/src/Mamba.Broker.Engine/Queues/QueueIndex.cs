@@ -23,6 +23,9 @@ internal sealed class QueueIndex
     /// <summary>The queue's groups, told of every change of state; null while no message had one.</summary>
     public GroupTable? Groups { get; set; }
 
+    /// <summary>The limit beyond which the oldest messages are dropped, told of every change of state; null on most queues.</summary>
+    public RingLimit? Ring { get; set; }
+
     /// <summary>Entries on the queue.</summary>
     public long Count { get; private set; }
 
@@ -59,6 +62,7 @@ internal sealed class QueueIndex
         Bytes += entry.BodyLength;
         MemoryBytes += entry.Message is { } message ? message.Footprint : 0;
         Tally(entry.State, 1);
+        Ring?.OnChange(entry, EntryState.None, entry.State);
         return TokenOf(level, sequence);
     }
 
@@ -77,6 +81,7 @@ internal sealed class QueueIndex
     public void SetState(long token, ref QueueEntry entry, EntryState state)
     {
         Groups?.OnChange(token, entry, state);
+        Ring?.OnChange(entry, entry.State, state);
         Tally(entry.State, -1);
         Tally(state, 1);
         _levels[LevelOf(token)]!.SetState(SequenceOf(token), ref entry, state);
@@ -90,6 +95,7 @@ internal sealed class QueueIndex
         Bytes -= entry.BodyLength;
         MemoryBytes -= message is null ? 0 : message.Footprint;
         Groups?.OnChange(token, entry, EntryState.Removed);
+        Ring?.OnChange(entry, entry.State, EntryState.Removed);
         Tally(entry.State, -1);
         _levels[LevelOf(token)]!.SetState(SequenceOf(token), ref entry, EntryState.Removed);
         return message;

@@ -198,6 +198,14 @@ internal enum AddressKind
     Topic,
 }
 
+/// <summary>See <see cref="Mamba.Broker.Engine.OverflowPolicy"/>.</summary>
+internal enum Overflow
+{
+    Reject,
+    DropHead,
+    Page,
+}
+
 internal sealed record AddressRuleOptions
 {
     [Setting("Addresses it applies to, words divided by dots: * is one word, # any number of words, all else stands for itself.", Min = 1, Max = 255,
@@ -230,6 +238,16 @@ internal sealed record AddressRuleOptions
 
     [Setting("Most bytes of messages that retain keeps; older ones give way.", Unit = SettingUnit.Bytes, Min = 1_024, Max = 67_108_864)]
     public long RetainBytes { get; init; } = 16_777_216;
+
+    [Setting("What happens beyond maxLength and maxBytes: the sender is refused, the oldest message is dropped (a ring), or bodies stay on disk.",
+        Choices = ["reject", "dropHead", "page"])]
+    public Overflow Overflow { get; init; } = Overflow.Reject;
+
+    [Setting("Whether messages that overflow dropHead drops go to deadLetterAddress instead of being discarded.")]
+    public bool DeadLetterDropped { get; init; }
+
+    [Setting("Whether one consumer gets all messages, and the next takes over when it leaves.")]
+    public bool SingleActiveConsumer { get; init; }
 }
 
 internal enum LogFormat

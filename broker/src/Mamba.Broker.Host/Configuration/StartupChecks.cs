@@ -203,6 +203,19 @@ internal sealed class StartupChecks(BrokerOptions options, SettingLayers layers)
         return allThere;
     }
 
+    private void CheckLimits(AddressRuleOptions rule, string where)
+    {
+        if (rule.Overflow != Overflow.Reject && rule is { MaxLength: null, MaxBytes: null })
+        {
+            layers.Problems.Add(new Problem($"{where}.overflow", "says what happens beyond a limit, and there is none.", "Give maxLength or maxBytes."));
+        }
+
+        if (rule.DeadLetterDropped && rule.Overflow != Overflow.DropHead)
+        {
+            layers.Problems.Add(new Problem($"{where}.deadLetterDropped", "is about messages that are dropped, and none are.", "Set overflow to dropHead."));
+        }
+    }
+
     private void CheckRules()
     {
         var seen = new HashSet<string>(StringComparer.Ordinal);
@@ -223,6 +236,8 @@ internal sealed class StartupChecks(BrokerOptions options, SettingLayers layers)
             {
                 layers.Problems.Add(new Problem(where, $"is \"{pattern}\" a second time, and the first one holds.", "Remove one of the two rules."));
             }
+
+            CheckLimits(options.Addresses.Rules[i], $"{layers.Where("addresses.rules")}, [{i}]");
         }
     }
 

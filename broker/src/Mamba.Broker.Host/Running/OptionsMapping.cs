@@ -23,6 +23,9 @@ internal static class OptionsMapping
         {
             MaxMessages = rule.MaxLength ?? 0,
             MaxBytes = rule.MaxBytes ?? 0,
+            Overflow = (OverflowPolicy)rule.Overflow,
+            DeadLetterDropped = rule.DeadLetterDropped,
+            SingleActiveConsumer = rule.SingleActiveConsumer,
             MaxDeliveries = rule.MaxDeliveries,
             DeadLetterAddress = rule.DeadLetterAddress,
             ExpiryAddress = rule.ExpiryAddress,

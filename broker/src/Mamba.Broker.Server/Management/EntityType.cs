@@ -60,6 +60,9 @@ internal abstract class EntityType(string name, string prefix)
     /// <summary>Removes the messages of an entity that nobody holds; how many.</summary>
     public virtual Task<long> PurgeAsync(Entity entity) => throw Unsupported(Operation.Purge);
 
+    /// <summary>Stops deliveries from an entity, or lets them go on.</summary>
+    public virtual Task SetPausedAsync(Entity entity, bool paused) => throw Unsupported(paused ? Operation.Pause : Operation.Resume);
+
     /// <summary>Adds the attributes other than name, identity and type.</summary>
     protected abstract void Describe(object handle, AmqpMap into);
 
@@ -89,6 +92,8 @@ internal static class Operation
     public const string Update = "UPDATE";
     public const string Delete = "DELETE";
     public const string Purge = "PURGE";
+    public const string Pause = "PAUSE";
+    public const string Resume = "RESUME";
     public const string Query = "QUERY";
     public const string GetTypes = "GET-TYPES";
     public const string GetAttributes = "GET-ATTRIBUTES";

@@ -93,6 +93,9 @@ internal sealed class ManagementNode(EntityCatalog catalog, ILogger logger)
                 return ManagementResponse.NoContent();
             case Operation.Purge:
                 return ManagementResponse.Ok(new Mamba.Amqp.Types.AmqpMap { { "purged", await type.PurgeAsync(entity) } });
+            case Operation.Pause or Operation.Resume:
+                await type.SetPausedAsync(entity, operation == Operation.Pause);
+                return ManagementResponse.Ok(type.Read(entity));
             default:
                 throw type.Unsupported(operation);
         }

@@ -12,18 +12,21 @@ internal sealed class NodeEntities(MessageEngine engine, NodeKind kind, string n
     private const string MaxDeliveries = "maxDeliveries";
     private const string DeadLetterAddress = "deadLetterAddress";
     private const string ExpiryAddress = "expiryAddress";
+    private const string Paused = "paused";
     private const string IfUnused = "ifUnused";
     private const string IfEmpty = "ifEmpty";
     private const int MostDeliveries = 1_000;
 
     public override IReadOnlyList<string> Attributes { get; } =
     [
-        Attribute.Name, Attribute.Identity, Attribute.Type, Attribute.Address, Attribute.Durable, "temporary", "deadLetter",
+        Attribute.Name, Attribute.Identity, Attribute.Type, Attribute.Address, Attribute.Durable, "temporary", "deadLetter", Paused,
         .. Figures.Names,
         "producers", MaxMessages, MaxBytes, MaxDeliveries, DeadLetterAddress, ExpiryAddress,
     ];
 
-    public override IReadOnlyList<string> Operations { get; } = [Operation.Create, Operation.Read, Operation.Delete, Operation.Purge];
+    public override IReadOnlyList<string> Operations { get; } = kind == NodeKind.Queue
+        ? [Operation.Create, Operation.Read, Operation.Delete, Operation.Purge, Operation.Pause, Operation.Resume]
+        : [Operation.Create, Operation.Read, Operation.Delete, Operation.Purge];
 
     private string What => kind == NodeKind.Topic ? "topic" : "queue";
 
@@ -92,6 +95,9 @@ internal sealed class NodeEntities(MessageEngine engine, NodeKind kind, string n
 
     public override Task<long> PurgeAsync(Entity entity) => engine.PurgeAsync(entity.Name);
 
+    public override Task SetPausedAsync(Entity entity, bool paused) =>
+        kind == NodeKind.Queue ? engine.SetPausedAsync(entity.Name, paused) : base.SetPausedAsync(entity, paused);
+
     protected override void Describe(object handle, AmqpMap into)
     {
         var node = (IMessageNode)handle;
@@ -101,6 +107,7 @@ internal sealed class NodeEntities(MessageEngine engine, NodeKind kind, string n
         into.Add(Attribute.Durable, options.Durable && !node.IsTemporary);
         into.Add("temporary", node.IsTemporary);
         into.Add("deadLetter", options.IsDeadLetter);
+        into.Add(Paused, status.Paused);
         Figures.Write(status, into);
         into.Add("producers", (long)status.Producers);
         into.Add(MaxMessages, options.MaxMessages);

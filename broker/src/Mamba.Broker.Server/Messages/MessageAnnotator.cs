@@ -75,6 +75,7 @@ public sealed class MessageAnnotator(TimeProvider? time = null) : IMessageAnnota
         DeadLetterReason.MaxDeliveries => "max-deliveries",
         DeadLetterReason.MaxAcquires => "max-acquires",
         DeadLetterReason.Expired => "expired",
+        DeadLetterReason.MaxLength => "max-length",
         _ => "undeliverable",
     };
 

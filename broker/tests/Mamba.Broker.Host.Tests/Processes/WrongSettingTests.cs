@@ -229,6 +229,8 @@ internal sealed class WrongSettingTests
     [TestCase("""[{ "pattern": "a.b*" }]""", "[0].pattern", "no pattern", "orders.*")]
     [TestCase("""[{ "pattern": "#.a" }]""", "[0].pattern", "no pattern", "orders.#")]
     [TestCase("""[{ "pattern": "a" }, { "pattern": "a" }]""", "[1].pattern", "a second time", "Remove one")]
+    [TestCase("""[{ "pattern": "a", "overflow": "dropHead" }]""", "[0].overflow", "there is none", "maxLength")]
+    [TestCase("""[{ "pattern": "a", "maxLength": 5, "deadLetterDropped": true }]""", "[0].deadLetterDropped", "none are", "dropHead")]
     public async Task Address_rules_that_cannot_be_are_named(string rules, string where, string what, string remedy)
     {
         var result = await FailAsync([.. Local, "--set", $"addresses.rules={rules}"]);

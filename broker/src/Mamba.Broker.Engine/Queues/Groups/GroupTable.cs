@@ -192,7 +192,7 @@ internal sealed class GroupTable(QueueCore core)
         for (var i = 0; Reserved > 0 && i < core.Consumers.Count; i++)
         {
             var consumer = core.Consumers[i];
-            if (consumer.Lane is { HasMessages: true })
+            if (consumer.Lane is { HasMessages: true } && core.Admits(consumer))
             {
                 ConsumerSet.Signal(consumer, signals);
             }

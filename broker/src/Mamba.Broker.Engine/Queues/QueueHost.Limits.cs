@@ -1,0 +1,29 @@
+namespace Mamba.Broker.Engine;
+
+/// <content>Commands about the kind of queue it is.</content>
+internal sealed partial class QueueHost
+{
+    /// <summary>Stops deliveries, or lets them go on.</summary>
+    public void SetPaused(bool paused)
+    {
+        Run(paused, static (core, paused, effects) =>
+        {
+            if (core.IsPaused != paused)
+            {
+                core.Pause(paused, effects);
+            }
+
+            return 0;
+        });
+    }
+
+    /// <summary>Everything recovery found is there: the limits apply again, as what they removed last may have come back.</summary>
+    public void FinishRestore()
+    {
+        Run(0, static (core, _, effects) =>
+        {
+            core.Index.Ring?.Trim(effects);
+            return 0;
+        });
+    }
+}
