@@ -98,6 +98,9 @@ internal sealed class Campaign(CampaignOptions options, TextWriter log)
         public StoredMessage MergeAnnotations(StoredMessage original, ReadOnlySpan<byte> annotations) =>
             throw new InvalidOperationException("Nothing is modified while depths are read.");
 
+        public StoredMessage Scheduled(StoredMessage original, ulong scheduleId, long instant) =>
+            throw new InvalidOperationException("Nothing is scheduled while depths are read.");
+
         public IMessageFilter? RestoreFilter(ReadOnlyMemory<byte> definition) => null;
     }
 }

@@ -17,6 +17,7 @@ internal sealed class EngineContext
         Budget = new BodyBudget(options.BodyMemoryBytes);
         Deadlines = new DeadlineTimer(this);
         Retention = new Retention(this);
+        StartedAt = Now;
     }
 
     public EngineOptions Options { get; }
@@ -53,6 +54,9 @@ internal sealed class EngineContext
 
     public AnnotationMerger Merger { get; set; } = null!;
 
+    /// <summary>Unix milliseconds of the start.</summary>
+    public long StartedAt { get; }
+
     /// <summary>Unix milliseconds.</summary>
     public long Now => Time.GetUtcNow().ToUnixTimeMilliseconds();
 
@@ -63,7 +67,8 @@ internal sealed class EngineContext
     /// <summary>Takes <paramref name="count"/> message ids in a row; returns the first. Ids rise and are never reused while a trace of them is left.</summary>
     public ulong TakeMessageIds(int count) => (ulong)(Interlocked.Add(ref _lastMessageId, count) - count + 1);
 
-    public uint TakeQueueId() => checked((uint)Interlocked.Increment(ref _lastQueueId));
+    /// <summary>Below <see cref="NodeSchedules.IdBit"/>, from where on the ids of schedules begin.</summary>
+    public uint TakeQueueId() => (uint)checked((int)Interlocked.Increment(ref _lastQueueId));
 
     public void Start(EngineJournal journal, ulong lastMessageId, uint lastQueueId)
     {

@@ -23,6 +23,12 @@ public sealed record EngineOptions
     /// <summary>Most bytes of messages in one transaction. Default 64 MiB.</summary>
     public long MaxTransactionBytes { get; init; } = 64L * 1024 * 1024;
 
+    /// <summary>Most repeating schedules of one address. Default 10,000.</summary>
+    public int MaxSchedulesPerAddress { get; init; } = 10_000;
+
+    /// <summary>What becomes of the instants of schedules that passed while the broker was not running. Default: one delivery makes up for them.</summary>
+    public MissedInstants MissedInstants { get; init; }
+
     /// <summary>Segment size of the journal in bytes. Default 64 MiB.</summary>
     public long SegmentBytes { get; init; } = 64L * 1024 * 1024;
 

@@ -83,6 +83,7 @@ public sealed partial class MessageEngine
         context.Router = new DeadLetterRouter(context, engine.ResolveDeadLetterQueueAsync);
         context.Merger = new AnnotationMerger(context);
         var messages = engine.Restore(recovery);
+        engine.StartSchedules();
         engine._compactor = new Compactor(context, engine.SnapshotAsync);
         engine._compactor.Start();
         engine._trimmer = time.CreateTimer(static state => ((MessageEngine)state!).Trim(), engine, TrimInterval, TrimInterval);
@@ -132,6 +133,11 @@ public sealed partial class MessageEngine
             else
             {
                 RestoreKept(recovery, (TopicNode)node, now);
+            }
+
+            if (recovery.Mentions(id | NodeSchedules.IdBit))
+            {
+                messages += RestoreQueue(recovery, node.Schedules.Host, now);
             }
         }
 

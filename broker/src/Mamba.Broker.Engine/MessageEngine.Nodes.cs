@@ -349,6 +349,7 @@ public sealed partial class MessageEngine
     private void EndNode(IRoutingNode node, SubscriptionNode[] subscriptions)
     {
         var discarded = node is QueueNode queue ? queue.Host.Delete() : 0;
+        discarded += node.KnownSchedules?.Host.Delete() ?? 0;
         foreach (var subscription in subscriptions)
         {
             _subscriptions.TryRemove(new KeyValuePair<SubscriptionKey, SubscriptionNode>(subscription.Key, subscription));

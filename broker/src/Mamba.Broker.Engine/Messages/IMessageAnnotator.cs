@@ -57,6 +57,12 @@ public interface IMessageAnnotator
     /// <summary>The message with the encoded annotations map merged over its own (AMQP 1.0 §3.4.5 message-annotations).</summary>
     StoredMessage MergeAnnotations(StoredMessage original, ReadOnlySpan<byte> annotations);
 
+    /// <summary>The message as one instant of a schedule delivers it: with the schedule's id and the instant, and no schedule of its own.</summary>
+    /// <param name="original">The message as it was published.</param>
+    /// <param name="scheduleId">Names the schedule; see <see cref="ScheduledMessage.Id"/>.</param>
+    /// <param name="instant">Unix milliseconds.</param>
+    StoredMessage Scheduled(StoredMessage original, ulong scheduleId, long instant);
+
     /// <summary>
     /// Makes the filter of a durable subscription again after a restart, from the bytes in
     /// <see cref="SubscriptionOptions.FilterDefinition"/>; null when they are empty or no longer understood.

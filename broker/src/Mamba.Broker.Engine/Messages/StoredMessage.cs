@@ -47,6 +47,9 @@ public sealed class StoredMessage
     /// <summary>Unix time in milliseconds before which the message is not delivered (x-opt-delivery-time); 0 = at once.</summary>
     public long DeliverAt { get; set; }
 
+    /// <summary>When it is to be delivered again and again; null for almost all messages. Used while it is published; what is stored is the envelope.</summary>
+    public MessageSchedule? Schedule { get; set; }
+
     /// <summary>
     /// The group the message belongs to, as a hash of its name; 0 = none. Two groups that share a hash share a consumer, which
     /// keeps the order of both.
@@ -142,6 +145,7 @@ public sealed class StoredMessage
         ExpiresAt = 0;
         Ttl = 0;
         DeliverAt = 0;
+        Schedule = null;
         Origin = null;
         GroupKey = 0;
         ClosesGroup = false;

@@ -103,7 +103,9 @@ public sealed partial class PublishBatch
     private void Route(ref PublishEntry entry)
     {
         entry.FirstTarget = _targets.Count;
-        entry.Outcome = entry.Node is IRoutingNode node ? node.Route(entry.Message, _targets) : PublishOutcome.NotFound;
+        entry.Outcome = entry.Node is not IRoutingNode node ? PublishOutcome.NotFound
+            : entry.Message.Schedule is null ? node.Route(entry.Message, _targets)
+            : node.Schedule(ref entry.Message, _targets);
         entry.TargetCount = _targets.Count - entry.FirstTarget;
         entry.Record = PublishEntry.NoRecord;
     }

@@ -20,6 +20,9 @@ public enum PublishOutcome : byte
 
     /// <summary>The transaction has reached its limit of operations or bytes.</summary>
     LimitExceeded,
+
+    /// <summary>The address has as many repeating schedules as it may: <see cref="EngineOptions.MaxSchedulesPerAddress"/>.</summary>
+    TooManySchedules,
 }
 
 /// <summary>Answer to one published message.</summary>

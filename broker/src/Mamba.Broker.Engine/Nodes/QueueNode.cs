@@ -5,6 +5,8 @@ internal sealed class QueueNode : IRoutingNode, IQueueOwner
 {
     private readonly Action<IRoutingNode> _delete;
     private readonly ProducerSet _producers = new();
+    private NodeSchedules? _schedules;
+    private object? _schedulesGate;
     private int _deleted;
 
     public QueueNode(QueueHost host, TemporaryLifetime? lifetime, Action<IRoutingNode> delete)
@@ -16,6 +18,10 @@ internal sealed class QueueNode : IRoutingNode, IQueueOwner
     }
 
     public QueueHost Host { get; }
+
+    public NodeSchedules Schedules => LazyInitializer.EnsureInitialized(ref _schedules, ref _schedulesGate, () => new NodeSchedules(Host.Context, this, Host.Id));
+
+    public NodeSchedules? KnownSchedules => Volatile.Read(ref _schedules);
 
     public TemporaryLifetime? Lifetime { get; }
 

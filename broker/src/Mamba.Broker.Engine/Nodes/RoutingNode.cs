@@ -7,6 +7,19 @@ internal interface IRoutingNode : IMessageNode
     /// Adds the queues a message goes to and reserves room on each. On any outcome but Accepted nothing is added or reserved.
     /// </summary>
     PublishOutcome Route(StoredMessage message, RouteList targets);
+
+    /// <summary>Its repeating schedules; made when first needed.</summary>
+    NodeSchedules Schedules { get; }
+
+    /// <summary>Its repeating schedules if it ever had any since the start.</summary>
+    NodeSchedules? KnownSchedules { get; }
+
+    /// <summary>As <see cref="Route"/>, for a message with a schedule: it is put away, and its envelope takes its place.</summary>
+    PublishOutcome Schedule(ref StoredMessage message, RouteList targets)
+    {
+        Schedules.Start();
+        return Schedules.Route(ref message, targets);
+    }
 }
 
 /// <summary>The queues that the messages of one batch go to, in the order of the messages. Not thread-safe; reused.</summary>

@@ -62,6 +62,9 @@ internal sealed class Recovery : IJournalReplay
         return queue.Restore(host, ledger, now);
     }
 
+    /// <summary>Whether anything was said about a queue.</summary>
+    public bool Mentions(uint id) => _queues.ContainsKey(id);
+
     /// <summary>Lets go of the messages of queues that were deleted.</summary>
     public void Discard()
     {

@@ -385,6 +385,20 @@ internal sealed partial class QueueCore
         }
     }
 
+    /// <summary>Puts a held message away until <paramref name="at"/>, unix milliseconds.</summary>
+    internal void Park(long token, ref QueueEntry entry, long at)
+    {
+        _index.SetState(token, ref entry, EntryState.Scheduled);
+        (_schedule ??= new ScheduleHeap()).Add(token, at);
+        if (_policy.Expires(entry))
+        {
+            NoteExpiry(token, entry.ExpiresAt);
+        }
+    }
+
+    /// <summary>Messages that are not due yet, and when they are; some may have gone meanwhile.</summary>
+    internal IEnumerable<(long Token, long DueAt)> Scheduled => _schedule?.Items ?? [];
+
     /// <summary>Puts a held message back in line; if it expired, it is moved at <paramref name="notBefore"/> at the earliest.</summary>
     internal void MakeAvailable(long token, ref QueueEntry entry, long notBefore = 0)
     {

@@ -8,6 +8,9 @@ internal sealed class ScheduleHeap
     /// <summary>Unix milliseconds of the next due message, <see cref="long.MaxValue"/> when there is none.</summary>
     public long NextDue => _heap.TryPeek(out _, out var due) ? due : long.MaxValue;
 
+    /// <summary>Everything in it, in no order.</summary>
+    public IEnumerable<(long Token, long DueAt)> Items => _heap.UnorderedItems;
+
     public void Add(long token, long dueAt) => _heap.Enqueue(token, dueAt);
 
     public bool TryTakeDue(long now, out long token)

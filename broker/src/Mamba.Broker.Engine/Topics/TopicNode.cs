@@ -18,6 +18,8 @@ internal sealed class TopicNode : IRoutingNode
     private Resolved _audience = Resolved.Unknown;
 
     private readonly ProducerSet _producers = new();
+    private NodeSchedules? _schedules;
+    private object? _schedulesGate;
     private int _deleted;
     private long _published;
 
@@ -39,6 +41,10 @@ internal sealed class TopicNode : IRoutingNode
     }
 
     public uint Id { get; }
+
+    public NodeSchedules Schedules => LazyInitializer.EnsureInitialized(ref _schedules, ref _schedulesGate, () => new NodeSchedules(_context, this, Id));
+
+    public NodeSchedules? KnownSchedules => Volatile.Read(ref _schedules);
 
     public string Address { get; }
 
@@ -159,6 +165,12 @@ internal sealed class TopicNode : IRoutingNode
     /// </summary>
     public void RouteLate(StoredMessage message, RouteList targets, int first)
     {
+        if (KnownSchedules is { } schedules && targets.Contains(schedules.Host, first))
+        {
+            // It is put away: subscriptions come into it when it fires.
+            return;
+        }
+
         foreach (var subscription in Audience())
         {
             if (!targets.Contains(subscription.Host, first) && subscription.Wants(message))

@@ -32,8 +32,41 @@ public sealed partial class UnitOfWork
             return PublishOutcome.LimitExceeded;
         }
 
+        return AddCopy(node, message);
+    }
+
+    /// <summary>Enlists a publish as <see cref="AddPublish"/> does, whatever the limits of transactions.</summary>
+    internal PublishOutcome AddCopy(IMessageNode node, StoredMessage message)
+    {
+        var work = Open().Work;
         var first = work.Targets.Count;
-        var outcome = node is IRoutingNode routing ? routing.Route(message, work.Targets) : PublishOutcome.NotFound;
+        var outcome = node is not IRoutingNode routing ? PublishOutcome.NotFound
+            : message.Schedule is null ? routing.Route(message, work.Targets)
+            : routing.Schedule(ref message, work.Targets);
+        return Enlist(work, node, message, first, outcome);
+    }
+
+    /// <summary>Enlists a message for one queue of a node; without <paramref name="reserve"/> it has room whatever the queue's limits are.</summary>
+    internal PublishOutcome AddEnvelope(QueueHost host, IMessageNode node, StoredMessage message, bool reserve)
+    {
+        var work = Open().Work;
+        var first = work.Targets.Count;
+        var outcome = PublishOutcome.Accepted;
+        if (!reserve)
+        {
+            host.Reserve(1, message.Length);
+            work.Targets.Add(host);
+        }
+        else if (!work.Targets.TryAdd(host, message.Length, first))
+        {
+            outcome = PublishOutcome.TooManySchedules;
+        }
+
+        return Enlist(work, node, message, first, outcome);
+    }
+
+    private PublishOutcome Enlist(EnlistedWork work, IMessageNode node, StoredMessage message, int first, PublishOutcome outcome)
+    {
         if (outcome != PublishOutcome.Accepted)
         {
             message.Release();

@@ -63,6 +63,8 @@ internal static class Refusal
         PublishOutcome.RejectedFull => new AmqpError(
             ErrorCondition.ResourceLimitExceeded, $"'{address}' has reached its limit; send again when messages have been consumed."),
         PublishOutcome.NotFound => new AmqpError(ErrorCondition.NotFound, $"'{address}' was deleted."),
+        PublishOutcome.TooManySchedules => new AmqpError(
+            ErrorCondition.ResourceLimitExceeded, $"'{address}' has as many repeating schedules as it may; cancel some, or let them end."),
         PublishOutcome.TooLarge => new AmqpError(
             ErrorCondition.MessageSizeExceeded, $"The message is larger than the store of '{address}' can hold."),
         PublishOutcome.LimitExceeded => new AmqpError(

@@ -21,6 +21,8 @@ public sealed class MessageAnnotator(TimeProvider? time = null) : IMessageAnnota
     private static readonly Symbol OriginalSubscription = new("x-opt-orig-subscription");
     private static readonly Symbol OriginalExpiry = new("x-opt-orig-expiry");
     private static readonly Symbol DeathTime = new("x-opt-death-time");
+    private static readonly Symbol ScheduleId = new("x-opt-schedule-id");
+    private static readonly Symbol DeliverAt = new("x-opt-delivery-time");
     private static readonly Symbol DeliveryCount = new("x-opt-delivery-count");
 
     public StoredMessage DeadLetter(StoredMessage original, in DeadLetterInfo info)
@@ -54,6 +56,19 @@ public sealed class MessageAnnotator(TimeProvider? time = null) : IMessageAnnota
         }
 
         return Rewrite(original, merged);
+    }
+
+    public StoredMessage Scheduled(StoredMessage original, ulong scheduleId, long instant)
+    {
+        var annotations = ReadAnnotations(original);
+        foreach (var key in DeliveryTime.Keys)
+        {
+            annotations.Remove(key);
+        }
+
+        annotations[ScheduleId] = scheduleId;
+        annotations[DeliverAt] = instant;
+        return Rewrite(original, annotations);
     }
 
     public IMessageFilter? RestoreFilter(ReadOnlyMemory<byte> definition)

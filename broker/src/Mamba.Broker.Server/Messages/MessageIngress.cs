@@ -21,6 +21,7 @@ internal static class MessageIngress
     public static StoredMessage? Read(ReadOnlySpan<byte> payload, long now, bool wantTo, out string? to, out AmqpError? fault)
     {
         to = null;
+        StoredMessage? message = null;
         try
         {
             var layout = MessageScanner.Scan(payload);
@@ -29,11 +30,11 @@ internal static class MessageIngress
                 to = new PropertiesView(layout.Properties.ValueIn(payload)).To;
             }
 
-            var message = Copy(payload, layout);
+            message = Copy(payload, layout);
             ApplyHeader(message, layout, now);
             if (message.AnnotationsLength > 0)
             {
-                message.DeliverAt = DeliveryTime.Read(layout.MessageAnnotations.ValueIn(payload), now);
+                DeliveryTime.Apply(message, layout.MessageAnnotations.ValueIn(payload), now);
             }
 
             if (layout.HasGroupId)
@@ -46,6 +47,7 @@ internal static class MessageIngress
         }
         catch (AmqpException e)
         {
+            message?.Release();
             fault = e.Error;
             return null;
         }

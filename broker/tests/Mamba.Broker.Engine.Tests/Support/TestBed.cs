@@ -98,7 +98,10 @@ internal sealed class TestBed : IAsyncDisposable
         return observer.Wait();
     }
 
-    /// <summary>Publishes one message and waits for its outcome.</summary>
+    /// <summary>Unix milliseconds.</summary>
+    public long Now => Clock.GetUtcNow().ToUnixTimeMilliseconds();
+
+    /// <summary>Publishes one message and waits for the outcome.</summary>
     public PublishOutcome PublishMessage(IMessageNode node, StoredMessage message)
     {
         var observer = new PublishRecorder(1);
@@ -107,6 +110,10 @@ internal sealed class TestBed : IAsyncDisposable
         Engine.Publish(batch);
         return observer.Wait()[0];
     }
+
+    /// <summary>Waits until so many messages wait for their time.</summary>
+    public void UntilScheduled(int count) => WaitUntil(
+        () => Engine.ListScheduledAsync(new ScheduledQuery()).GetAwaiter().GetResult().Count == count, $"{count} messages that wait for their time");
 
     public StoredMessage Message(string text, bool durable = true, byte priority = 4, long ttl = 0, long delay = 0, object? origin = null)
     {
@@ -318,6 +325,8 @@ internal sealed class TextAnnotator : IMessageAnnotator
 
     public StoredMessage MergeAnnotations(StoredMessage original, ReadOnlySpan<byte> annotations) =>
         Append(original, "+" + Encoding.UTF8.GetString(annotations));
+
+    public StoredMessage Scheduled(StoredMessage original, ulong scheduleId, long instant) => Append(original, $"@{instant}");
 
     public IMessageFilter? RestoreFilter(ReadOnlyMemory<byte> definition) =>
         definition.IsEmpty ? null : new TextFilter(Encoding.UTF8.GetString(definition.Span));
