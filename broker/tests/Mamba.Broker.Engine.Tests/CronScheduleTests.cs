@@ -89,13 +89,13 @@ internal sealed class CronScheduleTests
         Assert.That(Parse("0 0 * * *").Next(DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()), Is.Null);
 
     [Test]
-    public void Each_instant_of_two_years_is_what_a_minute_by_minute_look_finds()
+    public void Each_instant_of_four_months_is_what_a_minute_by_minute_look_finds()
     {
         foreach (var entry in new[] { "*/20 3,15 1-10/3 * 2", "7 */5 29-31 FEB-MAY *", "0 0 * 2,12 6,0" })
         {
             var schedule = Parse(entry);
-            var at = Unix("2027-12-01 00:00:00");
-            var end = Unix("2029-12-01 00:00:00");
+            var at = Unix("2028-01-31 00:00:00");
+            var end = Unix("2028-05-31 00:00:00");
             var expected = new List<long>();
             for (var minute = at + 60_000; minute <= end; minute += 60_000)
             {
