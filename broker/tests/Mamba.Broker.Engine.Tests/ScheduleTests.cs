@@ -93,6 +93,22 @@ internal sealed class ScheduleTests
     }
 
     [Test]
+    public async Task A_topic_that_keeps_messages_keeps_the_copies_and_not_the_schedule()
+    {
+        await using var bed = new TestBed();
+        var topic = await bed.TopicAsync("t", new NodeOptions { Retain = 5 });
+        var start = bed.Now;
+        Publish(bed, topic, "x", Series(start + 1_000, 1_000, 1));
+        using var before = new Reader(topic);
+        Assert.That(before.TryNext(), Is.Null);
+        bed.Clock.Advance(TimeSpan.FromMilliseconds(1_000));
+        Assert.That(before.Next(), Is.EqualTo($"x@{start + 1_000}"));
+        bed.Clock.Advance(TimeSpan.FromMilliseconds(1_000));
+        Assert.That(before.Next(), Is.EqualTo($"x@{start + 2_000}"));
+        Assert.That(before.TryNext(), Is.Null);
+    }
+
+    [Test]
     public async Task Each_instant_comes_once_over_crashes()
     {
         await using var bed = new TestBed();
