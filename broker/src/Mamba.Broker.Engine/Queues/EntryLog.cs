@@ -56,7 +56,7 @@ internal sealed class EntryLog
         }
 
         ref var entry = ref chunk.Entries[sequence & EntryChunk.Mask];
-        if (entry.State is EntryState.None or EntryState.Removed)
+        if (!entry.IsLive)
         {
             return ref Unsafe.NullRef<QueueEntry>();
         }
@@ -68,7 +68,7 @@ internal sealed class EntryLog
     public void SetState(long sequence, ref QueueEntry entry, EntryState state)
     {
         var chunk = ChunkOf(sequence);
-        Debug.Assert(chunk is not null && entry.State is not (EntryState.None or EntryState.Removed), "The entry is not live.");
+        Debug.Assert(chunk is not null && entry.IsLive, "The entry is not live.");
         Count(chunk, entry.State, -1);
         Count(chunk, state, 1);
         entry.State = state;
@@ -119,6 +119,24 @@ internal sealed class EntryLog
             for (var end = Math.Min(NextChunk(sequence), _tail); sequence < end; sequence++)
             {
                 if (chunk.Entries[sequence & EntryChunk.Mask].State is EntryState.Available or EntryState.Reserved)
+                {
+                    return true;
+                }
+            }
+        }
+
+        sequence = Math.Min(sequence, _tail);
+        return false;
+    }
+
+    /// <summary>Moves <paramref name="sequence"/> on to the next live entry; false when there is none.</summary>
+    public bool TryFindLive(ref long sequence)
+    {
+        while (NextLiveChunk(ref sequence) is { } chunk)
+        {
+            for (var end = Math.Min(NextChunk(sequence), _tail); sequence < end; sequence++)
+            {
+                if (chunk.Entries[sequence & EntryChunk.Mask].IsLive)
                 {
                     return true;
                 }

@@ -92,6 +92,9 @@ internal struct QueueEntry
     public EntryState State;
     public EntryFlags Flags;
 
+    /// <summary>False for a slot that was never used and for a message that is gone.</summary>
+    public readonly bool IsLive => State is not (EntryState.None or EntryState.Removed);
+
     public readonly bool IsGrouped => (Flags & EntryFlags.Grouped) != EntryFlags.None;
 
     public readonly bool IsPersistent => (Flags & EntryFlags.Persistent) != EntryFlags.None;

@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-
 namespace Mamba.Broker.Engine;
 
 /// <summary>How much a topic's queue of kept messages holds: the newest messages, at most so many and so many bytes.</summary>
@@ -28,17 +26,9 @@ internal sealed partial class QueueHost
     public void ListKept(bool hold, List<KeptMessage> into) => Run((this, into, hold, context.Now), static (core, state, _) =>
     {
         var (host, list, hold, now) = state;
-        for (var level = 0; level < QueueIndex.Levels; level++)
+        for (var token = 0L; core.Index.TryFindLive(ref token); token++)
         {
-            var log = core.Index.Level(level);
-            var sequence = log?.Head ?? 0;
-            while (log?.NextLiveChunk(ref sequence) is { } chunk)
-            {
-                for (var end = Math.Min(EntryLog.NextChunk(sequence), log.Tail); sequence < end; sequence++)
-                {
-                    host.Note(ref chunk.Entries[sequence & EntryChunk.Mask], QueueIndex.TokenOf(level, sequence), hold, now, list);
-                }
-            }
+            host.Note(ref core.Index.Find(token), token, hold, now, list);
         }
 
         return 0;
@@ -47,74 +37,42 @@ internal sealed partial class QueueHost
     /// <summary>Entries with these ids are in the journal from now on, at these places; those that are found are taken out of the table.</summary>
     public void MarkStored(Dictionary<ulong, MessageLocation> places, List<MessageLocation> outdated) => Run((places, outdated), static (core, state, _) =>
     {
-        for (var level = 0; level < QueueIndex.Levels; level++)
+        for (var token = 0L; core.Index.TryFindLive(ref token); token++)
         {
-            var log = core.Index.Level(level);
-            var sequence = log?.Head ?? 0;
-            while (log?.NextLiveChunk(ref sequence) is { } chunk)
+            ref var entry = ref core.Index.Find(token);
+            if (!entry.IsPersistent && state.places.Remove(entry.MessageId, out var place))
             {
-                for (var end = Math.Min(EntryLog.NextChunk(sequence), log.Tail); sequence < end; sequence++)
-                {
-                    ref var entry = ref chunk.Entries[sequence & EntryChunk.Mask];
-                    if (IsLive(entry) && !entry.IsPersistent && state.places.Remove(entry.MessageId, out var place))
-                    {
-                        state.outdated.Add(entry.Location);
-                        entry.Address = place.Address;
-                        entry.OperationOffset = place.Offset;
-                        entry.Flags |= EntryFlags.Persistent;
-                        core.Index.NoteMoved(QueueIndex.TokenOf(level, sequence), place.Address.Segment);
-                    }
-                }
+                state.outdated.Add(entry.Location);
+                entry.Address = place.Address;
+                entry.OperationOffset = place.Offset;
+                entry.Flags |= EntryFlags.Persistent;
+                core.Index.NoteMoved(token, place.Address.Segment);
             }
         }
 
         return 0;
     });
 
-    private static bool IsLive(in QueueEntry entry) => entry.State is not (EntryState.None or EntryState.Removed);
-
     private static void DropOldest(QueueCore core, KeepLimit keep, QueueEffects effects)
     {
-        while (core.Index.Count > keep.Messages || (core.Index.Bytes > keep.Bytes && core.Index.Count > 0))
+        while ((core.Index.Count > keep.Messages || core.Index.Bytes > keep.Bytes) && core.Index.TryFindOldest(TryFindFirst, out var oldest))
         {
-            var oldest = 0L;
-            ref var found = ref Unsafe.NullRef<QueueEntry>();
-            for (var level = 0; level < QueueIndex.Levels; level++)
-            {
-                ref var first = ref FirstOf(core.Index.Level(level), out var sequence);
-                if (!Unsafe.IsNullRef(ref first) && (Unsafe.IsNullRef(ref found) || first.MessageId < found.MessageId))
-                {
-                    found = ref first;
-                    oldest = QueueIndex.TokenOf(level, sequence);
-                }
-            }
-
-            if (Unsafe.IsNullRef(ref found))
-            {
-                return;
-            }
-
-            core.Remove(oldest, ref found, effects);
+            core.Remove(oldest, ref core.Index.Find(oldest), effects);
         }
     }
 
-    /// <summary>The oldest entry of a level that is not on the move.</summary>
-    private static ref QueueEntry FirstOf(EntryLog? log, out long sequence)
+    /// <summary>The first entry of a level that is not on the move.</summary>
+    private static bool TryFindFirst(EntryLog log, out long sequence)
     {
-        sequence = log?.Head ?? 0;
-        while (log?.NextLiveChunk(ref sequence) is { } chunk)
+        for (sequence = log.Head; log.TryFindLive(ref sequence); sequence++)
         {
-            for (var end = Math.Min(EntryLog.NextChunk(sequence), log.Tail); sequence < end; sequence++)
+            if (log.Find(sequence).State != EntryState.Moving)
             {
-                ref var entry = ref chunk.Entries[sequence & EntryChunk.Mask];
-                if (IsLive(entry) && entry.State != EntryState.Moving)
-                {
-                    return ref entry;
-                }
+                return true;
             }
         }
 
-        return ref Unsafe.NullRef<QueueEntry>();
+        return false;
     }
 
     private void Note(ref QueueEntry entry, long token, bool hold, long now, List<KeptMessage> into)

@@ -2,6 +2,9 @@ using System.Runtime.CompilerServices;
 
 namespace Mamba.Broker.Engine;
 
+/// <summary>Finds the first entry of a level that is of some kind; false when there is none.</summary>
+internal delegate bool FirstOfLevel(EntryLog log, out long sequence);
+
 /// <summary>
 /// All entries of one queue: an <see cref="EntryLog"/> per priority level, made when first used. A token names an entry:
 /// <code>
@@ -51,6 +54,44 @@ internal sealed class QueueIndex
     public static long TokenOf(int level, long sequence) => ((long)level << LevelShift) | sequence;
 
     public EntryLog? Level(int level) => _levels[level];
+
+    /// <summary>
+    /// Moves <paramref name="token"/> on to the next live entry, level by level; false when there is none. A walk over the queue begins with 0
+    /// and adds 1 after each.
+    /// </summary>
+    public bool TryFindLive(ref long token)
+    {
+        for (var level = LevelOf(token); level < Levels; level++)
+        {
+            var sequence = SequenceOf(token);
+            if (_levels[level] is { } log && log.TryFindLive(ref sequence))
+            {
+                token = TokenOf(level, sequence);
+                return true;
+            }
+
+            token = TokenOf(level + 1, 0);
+        }
+
+        return false;
+    }
+
+    /// <summary>The message with the lowest id among those that <paramref name="first"/> finds, one on each level.</summary>
+    public bool TryFindOldest(FirstOfLevel first, out long token)
+    {
+        token = -1;
+        var oldest = ulong.MaxValue;
+        for (var level = 0; level < Levels; level++)
+        {
+            if (_levels[level] is { } log && first(log, out var sequence) && log.Find(sequence).MessageId < oldest)
+            {
+                oldest = log.Find(sequence).MessageId;
+                token = TokenOf(level, sequence);
+            }
+        }
+
+        return token >= 0;
+    }
 
     /// <summary>Adds an entry at the end of its level; returns its token.</summary>
     public long Append(byte priority, in QueueEntry entry)

@@ -139,30 +139,16 @@ internal static class QueueScan
     /// <summary>Lists every message as removed and releases its body, before the index is cleared as a whole.</summary>
     public static void RemoveAll(QueueCore core, QueueEffects effects)
     {
-        for (var level = 0; level < QueueIndex.Levels; level++)
+        for (var token = 0L; core.Index.TryFindLive(ref token); token++)
         {
-            var log = core.Index.Level(level);
-            var sequence = log?.Head ?? 0;
-            while (log?.NextLiveChunk(ref sequence) is { } chunk)
+            ref var entry = ref core.Index.Find(token);
+            effects.Removed.Add(new RemovedMessage(entry.MessageId, entry.Location, entry.IsPersistent, 0));
+            effects.FreedMessages++;
+            effects.FreedBytes += entry.BodyLength;
+            if (entry.Message is { } message)
             {
-                var end = Math.Min(EntryLog.NextChunk(sequence), log.Tail);
-                for (; sequence < end; sequence++)
-                {
-                    ref var entry = ref chunk.Entries[sequence & EntryChunk.Mask];
-                    if (entry.State is EntryState.None or EntryState.Removed)
-                    {
-                        continue;
-                    }
-
-                    effects.Removed.Add(new RemovedMessage(entry.MessageId, entry.Location, entry.IsPersistent, 0));
-                    effects.FreedMessages++;
-                    effects.FreedBytes += entry.BodyLength;
-                    if (entry.Message is { } message)
-                    {
-                        effects.Releases.Add(message);
-                        entry.Message = null;
-                    }
-                }
+                effects.Releases.Add(message);
+                entry.Message = null;
             }
         }
     }
@@ -180,7 +166,7 @@ internal static class QueueScan
                 for (; chunk.MinSegment <= segment && segment <= chunk.MaxSegment && sequence < end; sequence++)
                 {
                     ref var entry = ref chunk.Entries[sequence & EntryChunk.Mask];
-                    if (entry.Address.Segment == segment && entry.State is not (EntryState.None or EntryState.Removed or EntryState.Moving))
+                    if (entry.Address.Segment == segment && entry.IsLive && entry.State != EntryState.Moving)
                     {
                         into.Add(new SegmentEntry(QueueIndex.TokenOf(level, sequence), entry.MessageId, entry.Location, entry.DeliveryCount, entry.IsPersistent));
                     }
@@ -208,7 +194,7 @@ internal static class QueueScan
         for (; sequence < end; sequence++)
         {
             ref var entry = ref chunk.Entries[sequence & EntryChunk.Mask];
-            if (entry.State is EntryState.None or EntryState.Removed || !core.Policy.Expires(entry))
+            if (!entry.IsLive || !core.Policy.Expires(entry))
             {
                 continue;
             }

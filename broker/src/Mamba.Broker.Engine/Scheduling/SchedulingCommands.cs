@@ -14,22 +14,11 @@ internal static class SchedulingCommands
     public static List<EnvelopeEntry> Envelopes(QueueCore core)
     {
         var list = new List<EnvelopeEntry>();
-        for (var level = 0; level < QueueIndex.Levels; level++)
+        for (var token = 0L; core.Index.TryFindLive(ref token); token++)
         {
-            var log = core.Index.Level(level);
-            var sequence = log?.Head ?? 0;
-            while (log?.NextLiveChunk(ref sequence) is { } chunk)
-            {
-                for (var end = Math.Min(EntryLog.NextChunk(sequence), log.Tail); sequence < end; sequence++)
-                {
-                    ref var entry = ref chunk.Entries[sequence & EntryChunk.Mask];
-                    if (entry.State is not (EntryState.None or EntryState.Removed))
-                    {
-                        QueueScan.Describe(QueueIndex.TokenOf(level, sequence), entry, out var message);
-                        list.Add(new EnvelopeEntry(message, entry.State is EntryState.Scheduled or EntryState.Available));
-                    }
-                }
-            }
+            ref var entry = ref core.Index.Find(token);
+            QueueScan.Describe(token, entry, out var message);
+            list.Add(new EnvelopeEntry(message, entry.State is EntryState.Scheduled or EntryState.Available));
         }
 
         return list;

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Collections.Concurrent;
 using Mamba.Broker.Journal;
 
 namespace Mamba.Broker.Engine;
@@ -174,31 +173,9 @@ internal sealed partial class CommitRecord
 /// <summary>Keeps up to 256 idle records. Thread-safe.</summary>
 internal static class CommitRecordPool
 {
-    private const int Capacity = 256;
+    private static readonly IdlePool<CommitRecord> Idle = new(256);
 
-    private static readonly ConcurrentQueue<CommitRecord> Idle = new();
-    private static int _count;
+    public static CommitRecord Take() => Idle.TryTake(out var record) ? record : new CommitRecord();
 
-    public static CommitRecord Take()
-    {
-        if (Idle.TryDequeue(out var record))
-        {
-            Interlocked.Decrement(ref _count);
-            return record;
-        }
-
-        return new CommitRecord();
-    }
-
-    public static void Give(CommitRecord record)
-    {
-        if (Interlocked.Increment(ref _count) <= Capacity)
-        {
-            Idle.Enqueue(record);
-        }
-        else
-        {
-            Interlocked.Decrement(ref _count);
-        }
-    }
+    public static void Give(CommitRecord record) => Idle.TryGive(record);
 }

@@ -7,6 +7,7 @@ namespace Mamba.Broker.Engine;
 /// </summary>
 internal sealed class RingLimit(QueueCore core, NodeOptions options)
 {
+    private FirstOfLevel? _first;
     private long _messages;
     private long _bytes;
 
@@ -31,7 +32,7 @@ internal sealed class RingLimit(QueueCore core, NodeOptions options)
     /// <summary>Drops what is too much.</summary>
     public void Trim(QueueEffects effects)
     {
-        while (IsExceeded && TryFindOldest(out var token))
+        while (IsExceeded && core.Index.TryFindOldest(_first ??= TryFindFirst, out var token))
         {
             ref var entry = ref core.Index.Find(token);
             Dropped++;
@@ -47,22 +48,6 @@ internal sealed class RingLimit(QueueCore core, NodeOptions options)
     }
 
     private static bool Counts(EntryState state) => state is EntryState.Available or EntryState.Reserved;
-
-    private bool TryFindOldest(out long token)
-    {
-        token = -1;
-        var oldest = ulong.MaxValue;
-        for (var level = 0; level < QueueIndex.Levels; level++)
-        {
-            if (core.Index.Level(level) is { } log && TryFindFirst(log, out var sequence) && log.Find(sequence).MessageId < oldest)
-            {
-                oldest = log.Find(sequence).MessageId;
-                token = QueueIndex.TokenOf(level, sequence);
-            }
-        }
-
-        return token >= 0;
-    }
 
     private bool TryFindFirst(EntryLog log, out long sequence)
     {
