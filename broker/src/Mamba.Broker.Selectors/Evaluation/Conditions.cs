@@ -1,54 +1,36 @@
 namespace Mamba.Broker.Selectors.Evaluation;
 
-/// <summary>AND of two or more: false when one is, else unknown when one is (Jakarta Messaging 3.1 §3.8.1.2, table 3-4).</summary>
-internal sealed class AndNode : ConditionNode
+/// <summary>
+/// AND or OR of two or more: one operand that is false (AND) or true (OR) decides; else it is unknown when one is (Jakarta
+/// Messaging 3.1 §3.8.1.2, table 3-4).
+/// </summary>
+internal sealed class JunctionNode : ConditionNode
 {
     private readonly Node[] _operands;
+    private readonly Truth _decides;
+    private readonly Truth _otherwise;
 
-    public AndNode(IReadOnlyList<Node> operands)
+    private JunctionNode(IReadOnlyList<Node> operands, Truth decides, Truth otherwise)
     {
         _operands = [.. operands];
+        _decides = decides;
+        _otherwise = otherwise;
         Depth = 1 + operands.Max(o => o.Depth);
     }
 
-    public override Truth Test(ref Evaluation evaluation)
-    {
-        var truth = Truth.True;
-        foreach (var operand in _operands)
-        {
-            var one = operand.Test(ref evaluation);
-            if (one == Truth.False)
-            {
-                return Truth.False;
-            }
+    public static JunctionNode And(IReadOnlyList<Node> operands) => new(operands, decides: Truth.False, otherwise: Truth.True);
 
-            truth = one == Truth.Unknown ? Truth.Unknown : truth;
-        }
-
-        return truth;
-    }
-}
-
-/// <summary>OR of two or more: true when one is, else unknown when one is.</summary>
-internal sealed class OrNode : ConditionNode
-{
-    private readonly Node[] _operands;
-
-    public OrNode(IReadOnlyList<Node> operands)
-    {
-        _operands = [.. operands];
-        Depth = 1 + operands.Max(o => o.Depth);
-    }
+    public static JunctionNode Or(IReadOnlyList<Node> operands) => new(operands, decides: Truth.True, otherwise: Truth.False);
 
     public override Truth Test(ref Evaluation evaluation)
     {
-        var truth = Truth.False;
+        var truth = _otherwise;
         foreach (var operand in _operands)
         {
             var one = operand.Test(ref evaluation);
-            if (one == Truth.True)
+            if (one == _decides)
             {
-                return Truth.True;
+                return one;
             }
 
             truth = one == Truth.Unknown ? Truth.Unknown : truth;

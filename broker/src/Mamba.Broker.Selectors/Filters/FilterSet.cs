@@ -107,7 +107,7 @@ public sealed class FilterSet
         {
             0 => null,
             1 => new Selector(program.Build(conditions[0])),
-            _ => new Selector(program.Build(new AndNode(conditions))),
+            _ => new Selector(program.Build(JunctionNode.And(conditions))),
         };
     }
 

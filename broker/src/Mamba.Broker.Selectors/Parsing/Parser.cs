@@ -79,7 +79,7 @@ internal sealed partial class Parser
             operands.Add(RequireCondition(ParseAnd(), position));
         }
 
-        return Count(new OrNode(operands), position);
+        return Count(JunctionNode.Or(operands), position);
     }
 
     private Node ParseAnd()
@@ -98,7 +98,7 @@ internal sealed partial class Parser
             operands.Add(RequireCondition(ParseNot(), position));
         }
 
-        return Count(new AndNode(operands), position);
+        return Count(JunctionNode.And(operands), position);
     }
 
     private Node ParseNot()
