@@ -11,20 +11,12 @@ namespace Mamba.Broker.Server.Tests.Durability;
 /// stored, so after a start none claims to be at its first acquirer.
 /// </summary>
 [TestFixture]
-internal sealed class KilledBrokerTests
+internal sealed class KilledBrokerTests : MortalBroker
 {
-    private BrokerLife _life = null!;
-
-    [SetUp]
-    public async Task Start() => _life = await BrokerLife.StartAsync();
-
-    [TearDown]
-    public async Task End() => await _life.DisposeAsync();
-
     [Test]
     public async Task Durable_messages_are_there_in_their_order_and_others_are_gone()
     {
-        await using (var peer = await RawPeer.BeginAsync(_life.Endpoint))
+        await using (var peer = await RawPeer.BeginAsync(Life.Endpoint))
         {
             await peer.AttachSenderAsync(0, "mixed");
             for (uint i = 0; i < 20; i++)
@@ -33,8 +25,8 @@ internal sealed class KilledBrokerTests
             }
         }
 
-        await _life.KillAndRestartAsync();
-        var found = await _life.DrainAsync("mixed");
+        await Life.KillAndRestartAsync();
+        var found = await Life.DrainAsync("mixed");
         Assert.That(found.ConvertAll(static m => m.Body), Is.EqualTo(Enumerable.Range(0, 10).Select(static i => $"{2 * i}")));
         Assert.That(found.TrueForAll(static m => m.Header is { Durable: true, FirstAcquirer: false, DeliveryCount: 0 }), Is.True);
     }
@@ -44,7 +36,7 @@ internal sealed class KilledBrokerTests
     {
         const int Sent = 800;
         var accepted = 0;
-        await using (var peer = await RawPeer.BeginAsync(_life.Endpoint))
+        await using (var peer = await RawPeer.BeginAsync(Life.Endpoint))
         {
             await peer.AttachSenderAsync(0, "stream");
             await peer.SendAsync([.. Enumerable.Range(0, Sent).Select(static i => Frames.Transfer(0, (uint)i, Frames.Message($"{i}", durable: true)))]);
@@ -53,15 +45,15 @@ internal sealed class KilledBrokerTests
                 accepted += CountOf(await peer.NextAsync<Disposition>());
             }
 
-            await _life.Broker.KillAsync();
+            await Life.Broker.KillAsync();
             while (await peer.TryNextAsync() is { } frame)
             {
                 accepted += frame.Performative is Disposition disposition ? CountOf(disposition) : 0;
             }
         }
 
-        await _life.RestartAsync();
-        var found = (await _life.DrainAsync("stream", accepted)).ConvertAll(static m => int.Parse(m.Body, CultureInfo.InvariantCulture));
+        await Life.RestartAsync();
+        var found = (await Life.DrainAsync("stream", accepted)).ConvertAll(static m => int.Parse(m.Body, CultureInfo.InvariantCulture));
         Assert.That(found, Is.EqualTo(Enumerable.Range(0, found.Count)), "a beginning of the stream, without gaps");
         Assert.That(found, Has.Count.InRange(accepted, Sent));
     }
@@ -69,24 +61,24 @@ internal sealed class KilledBrokerTests
     [Test]
     public async Task Accepted_deliveries_stay_away_and_unanswered_ones_come_again()
     {
-        await _life.PublishAsync("work", "done", "not done", "not seen");
-        await using (var peer = await RawPeer.BeginAsync(_life.Endpoint))
+        await Life.PublishAsync("work", "done", "not done", "not seen");
+        await using (var peer = await RawPeer.BeginAsync(Life.Endpoint))
         {
             await peer.AttachReceiverAsync(0, "work", credit: 2);
             var done = await peer.ReceiveAsync();
             await peer.ReceiveAsync();
             await SettleAndWaitAsync(peer, done.DeliveryId, Accepted.Instance);
-            await _life.KillAndRestartAsync();
+            await Life.KillAndRestartAsync();
         }
 
-        Assert.That((await _life.DrainAsync("work")).ConvertAll(static m => m.Body), Is.EqualTo(new[] { "not done", "not seen" }));
+        Assert.That((await Life.DrainAsync("work")).ConvertAll(static m => m.Body), Is.EqualTo(new[] { "not done", "not seen" }));
     }
 
     [Test]
     public async Task Released_and_modified_messages_keep_their_place_and_what_is_known_of_them()
     {
-        await _life.PublishAsync("again", "released", "failed", "failed twice", "fresh");
-        await using (var peer = await RawPeer.BeginAsync(_life.Endpoint))
+        await Life.PublishAsync("again", "released", "failed", "failed twice", "fresh");
+        await using (var peer = await RawPeer.BeginAsync(Life.Endpoint))
         {
             await peer.AttachReceiverAsync(0, "again", credit: 3);
             var first = (await peer.ReceiveAsync()).DeliveryId;
@@ -101,17 +93,17 @@ internal sealed class KilledBrokerTests
             });
         }
 
-        await using (var peer = await RawPeer.BeginAsync(_life.Endpoint))
+        await using (var peer = await RawPeer.BeginAsync(Life.Endpoint))
         {
             await peer.AttachReceiverAsync(0, "again", credit: 3);
             await peer.ReceiveAsync();
             await peer.ReceiveAsync();
             var third = await peer.ReceiveAsync();
             await SettleAndWaitAsync(peer, third.DeliveryId, new Modified { DeliveryFailed = true });
-            await _life.KillAndRestartAsync();
+            await Life.KillAndRestartAsync();
         }
 
-        var found = await _life.DrainAsync("again");
+        var found = await Life.DrainAsync("again");
         Assert.That(found.ConvertAll(static m => m.Body), Is.EqualTo(new[] { "released", "failed", "failed twice", "fresh" }));
         Assert.That(found.ConvertAll(static m => m.Header.DeliveryCount), Is.EqualTo(new uint[] { 0, 1, 2, 0 }));
         Assert.That(found.TrueForAll(static m => !m.Header.FirstAcquirer), Is.True);
@@ -121,17 +113,17 @@ internal sealed class KilledBrokerTests
     [Test]
     public async Task A_rejected_message_is_on_the_dead_letter_queue_with_its_story_and_nowhere_else()
     {
-        await _life.PublishAsync("orders", "poison", "good");
-        await using (var peer = await RawPeer.BeginAsync(_life.Endpoint))
+        await Life.PublishAsync("orders", "poison", "good");
+        await using (var peer = await RawPeer.BeginAsync(Life.Endpoint))
         {
             await peer.AttachReceiverAsync(0, "orders", credit: 1);
             var id = (await peer.ReceiveAsync()).DeliveryId;
             await SettleAndWaitAsync(peer, id, new Rejected { Error = new AmqpError(new Symbol("shop:no-such-article"), "number 7") });
         }
 
-        await _life.KillAndRestartAsync();
-        Assert.That((await _life.DrainAsync("orders")).ConvertAll(static m => m.Body), Is.EqualTo(new[] { "good" }));
-        var dead = await _life.DrainAsync("DLQ.orders");
+        await Life.KillAndRestartAsync();
+        Assert.That((await Life.DrainAsync("orders")).ConvertAll(static m => m.Body), Is.EqualTo(new[] { "good" }));
+        var dead = await Life.DrainAsync("DLQ.orders");
         Assert.That(dead.ConvertAll(static m => m.Body), Is.EqualTo(new[] { "poison" }));
         var story = dead[0].Message.MessageAnnotations!;
         Assert.That(story[new Symbol("x-opt-dead-letter-reason")], Is.EqualTo("rejected"));
@@ -149,7 +141,7 @@ internal sealed class KilledBrokerTests
             await subscriber.CloseAsync();
         }
 
-        await _life.PublishAsync("topic://news", "1", "2", "3", "4");
+        await Life.PublishAsync("topic://news", "1", "2", "3", "4");
         await using (var subscriber = await SubscribeAsync(credit: 4))
         {
             var first = (await subscriber.ReceiveAsync()).DeliveryId;
@@ -159,10 +151,10 @@ internal sealed class KilledBrokerTests
             await SettleAndWaitAsync(subscriber, first, Accepted.Instance);
             await SettleAndWaitAsync(subscriber, first + 2, Accepted.Instance);
 
-            await _life.KillAndRestartAsync();
+            await Life.KillAndRestartAsync();
         }
 
-        await _life.PublishAsync("topic://news", "5");
+        await Life.PublishAsync("topic://news", "5");
         await using var again = await SubscribeAsync(credit: 10);
         var found = new List<string>();
         for (var i = 0; i < 3; i++)
@@ -186,7 +178,7 @@ internal sealed class KilledBrokerTests
 
         await PublishWithPriorityAsync("low before", 1);
         await PublishWithPriorityAsync("high before", 8);
-        await _life.KillAndRestartAsync();
+        await Life.KillAndRestartAsync();
         await PublishWithPriorityAsync("low after", 1);
         await PublishWithPriorityAsync("high after", 8);
         await using var again = await SubscribeAsync(credit: 10, selector);
@@ -196,7 +188,7 @@ internal sealed class KilledBrokerTests
 
     private async Task PublishWithPriorityAsync(string body, byte priority)
     {
-        await using var peer = await RawPeer.BeginAsync(_life.Endpoint);
+        await using var peer = await RawPeer.BeginAsync(Life.Endpoint);
         await peer.AttachSenderAsync(0, "topic://news");
         var message = Frames.Message(body, MessageHeader.Default with { Durable = true, Priority = priority });
         Assert.That(await peer.PublishAsync(0, 0, message), Is.InstanceOf<Accepted>());
@@ -212,7 +204,7 @@ internal sealed class KilledBrokerTests
 
     private async Task<RawPeer> SubscribeAsync(uint credit, AmqpMap? filter = null)
     {
-        var peer = await RawPeer.BeginAsync(_life.Endpoint, "subscriber");
+        var peer = await RawPeer.BeginAsync(Life.Endpoint, "subscriber");
         await peer.SendAsync(Frames.Of(new Attach
         {
             Name = "daily",

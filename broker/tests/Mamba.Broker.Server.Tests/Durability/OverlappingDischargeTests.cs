@@ -7,20 +7,12 @@ namespace Mamba.Broker.Server.Tests.Durability;
 
 /// <summary>Several transactions of one link, of several connections, and of a peer that goes away, discharged at once.</summary>
 [TestFixture]
-internal sealed class OverlappingDischargeTests
+internal sealed class OverlappingDischargeTests : MortalBroker
 {
-    private BrokerLife _life = null!;
-
-    [SetUp]
-    public async Task Start() => _life = await BrokerLife.StartAsync();
-
-    [TearDown]
-    public async Task End() => await _life.DisposeAsync();
-
     [Test]
     public async Task Each_is_answered_for_itself_and_a_declare_behind_those_before_it()
     {
-        await using var peer = await RawPeer.BeginAsync(_life.Endpoint);
+        await using var peer = await RawPeer.BeginAsync(Life.Endpoint);
         var work = await ReadyAsync(peer);
         var transactions = new List<byte[]>();
         for (var i = 0; i < 4; i++)
@@ -56,7 +48,7 @@ internal sealed class OverlappingDischargeTests
     [Test]
     public async Task What_was_sent_before_and_after_a_discharge_keeps_its_place()
     {
-        await using var peer = await RawPeer.BeginAsync(_life.Endpoint);
+        await using var peer = await RawPeer.BeginAsync(Life.Endpoint);
         var work = await ReadyAsync(peer);
         for (var i = 0; i < 5; i++)
         {
@@ -79,7 +71,7 @@ internal sealed class OverlappingDischargeTests
     public async Task A_connection_lost_with_several_under_way_leaves_whole_ones_in_order()
     {
         const int Count = 10;
-        await using (var peer = await RawPeer.BeginAsync(_life.Endpoint))
+        await using (var peer = await RawPeer.BeginAsync(Life.Endpoint))
         {
             await DischargeAllAsync(peer, Count);
             peer.Reset();
@@ -93,18 +85,18 @@ internal sealed class OverlappingDischargeTests
     {
         const int Count = 16;
         var answered = 0;
-        await using (var peer = await RawPeer.BeginAsync(_life.Endpoint))
+        await using (var peer = await RawPeer.BeginAsync(Life.Endpoint))
         {
             await DischargeAllAsync(peer, Count);
             answered += AnsweredBy(await peer.NextAsync<Disposition>());
-            await _life.Broker.KillAsync();
+            await Life.Broker.KillAsync();
             while (await peer.TryNextAsync() is { } frame)
             {
                 answered += frame.Performative is Disposition disposition ? AnsweredBy(disposition) : 0;
             }
         }
 
-        await _life.RestartAsync();
+        await Life.RestartAsync();
         Assert.That(Whole(await BodiesAsync()), Is.InRange(answered, Count));
 
         static int AnsweredBy(in Disposition disposition)
@@ -121,7 +113,7 @@ internal sealed class OverlappingDischargeTests
         const int Each = 8;
         await Task.WhenAll(Enumerable.Range(0, Connections).Select(async c =>
         {
-            await using var peer = await RawPeer.BeginAsync(_life.Endpoint);
+            await using var peer = await RawPeer.BeginAsync(Life.Endpoint);
             var work = await ReadyAsync(peer);
             for (var i = 0; i < Each; i++)
             {
@@ -141,9 +133,8 @@ internal sealed class OverlappingDischargeTests
     [Test]
     public async Task One_that_is_too_old_refuses_sends_and_its_commit_and_nothing_else()
     {
-        await _life.DisposeAsync();
-        _life = await BrokerLife.StartAsync("limits.transactionTimeout=1 s");
-        await using var peer = await RawPeer.BeginAsync(_life.Endpoint);
+        await StartAnotherAsync("limits.transactionTimeout=1 s");
+        await using var peer = await RawPeer.BeginAsync(Life.Endpoint);
         var work = await ReadyAsync(peer);
         var transaction = await work.BeginAsync(0, "old");
         var began = TimeProvider.System.GetTimestamp();
@@ -189,5 +180,5 @@ internal sealed class OverlappingDischargeTests
         return bodies.Count / 3;
     }
 
-    private async Task<List<string>> BodiesAsync(int atLeast = 0) => (await _life.DrainAsync("target", atLeast)).ConvertAll(static message => message.Body);
+    private async Task<List<string>> BodiesAsync(int atLeast = 0) => (await Life.DrainAsync("target", atLeast)).ConvertAll(static message => message.Body);
 }

@@ -7,16 +7,8 @@ namespace Mamba.Broker.Server.Tests.Durability;
 
 /// <summary>Repeating schedules over sockets: their copies, their refusals, and that no instant is lost or doubled by kill -9.</summary>
 [TestFixture]
-internal sealed class ScheduleDurabilityTests
+internal sealed class ScheduleDurabilityTests : MortalBroker
 {
-    private BrokerLife _life = null!;
-
-    [SetUp]
-    public async Task Start() => _life = await BrokerLife.StartAsync();
-
-    [TearDown]
-    public async Task End() => await _life.DisposeAsync();
-
     [Test]
     public async Task A_copy_says_which_schedule_and_instant_it_is_of_and_has_no_schedule_itself()
     {
@@ -25,7 +17,7 @@ internal sealed class ScheduleDurabilityTests
             { new Symbol("x-opt-delivery-delay"), 1 }, { new Symbol("x-opt-delivery-period"), 5L },
             { new Symbol("x-opt-delivery-repeat"), 2u }, { new Symbol("x-opt-mine"), "kept" },
         });
-        var found = await _life.DrainAsync("ticks", atLeast: 3);
+        var found = await Life.DrainAsync("ticks", atLeast: 3);
         Assert.That(found, Has.Count.EqualTo(3));
         var annotations = found.ConvertAll(static m => m.Message.MessageAnnotations!);
         Assert.That(annotations.ConvertAll(static a => a[new Symbol("x-opt-schedule-id")]).Distinct().Count(), Is.EqualTo(1));
@@ -45,11 +37,11 @@ internal sealed class ScheduleDurabilityTests
         var instants = new List<long>();
         for (var life = 0; life < 3; life++)
         {
-            instants.AddRange((await _life.DrainAsync("ticks", atLeast: 3)).ConvertAll(InstantOf));
-            await _life.KillAndRestartAsync();
+            instants.AddRange((await Life.DrainAsync("ticks", atLeast: 3)).ConvertAll(InstantOf));
+            await Life.KillAndRestartAsync();
         }
 
-        instants.AddRange((await _life.DrainAsync("ticks", atLeast: 3)).ConvertAll(InstantOf));
+        instants.AddRange((await Life.DrainAsync("ticks", atLeast: 3)).ConvertAll(InstantOf));
         Assert.That(instants, Is.Unique.And.Ordered);
         Assert.That(instants.TrueForAll(instant => (instant - instants[0]) % 20 == 0), Is.True, "all on the beat of the first");
     }
@@ -63,7 +55,7 @@ internal sealed class ScheduleDurabilityTests
     [TestCase("x-opt-delivery-delay", "soon", "x-opt-delivery-delay")]
     public async Task What_cannot_be_is_rejected_with_the_fields_name(string key, object value, string named)
     {
-        await using var peer = await RawPeer.BeginAsync(_life.Endpoint);
+        await using var peer = await RawPeer.BeginAsync(Life.Endpoint);
         await peer.AttachSenderAsync(0, "refusing");
         var outcome = await peer.PublishAsync(0, 0, Message(new AmqpMap { { new Symbol(key), value } }));
         Assert.That(outcome, Is.InstanceOf<Rejected>());
@@ -82,7 +74,7 @@ internal sealed class ScheduleDurabilityTests
 
     private async Task SendAsync(string address, AmqpMap annotations)
     {
-        await using var peer = await RawPeer.BeginAsync(_life.Endpoint);
+        await using var peer = await RawPeer.BeginAsync(Life.Endpoint);
         await peer.AttachSenderAsync(0, address);
         Assert.That(await peer.PublishAsync(0, 0, Message(annotations)), Is.InstanceOf<Accepted>());
         await peer.CloseAsync();

@@ -4,32 +4,23 @@ namespace Mamba.Broker.Server.Tests.Durability;
 
 /// <summary>Transactions over three queues and kill -9: a committed one is there whole, an open one is not there at all.</summary>
 [TestFixture]
-internal sealed class TransactionDurabilityTests
+internal sealed class TransactionDurabilityTests : MortalBroker
 {
     private const uint ToFirst = 0;
     private const uint ToSecond = 1;
     private const uint From = 2;
 
-    private BrokerLife _life = null!;
-
     [SetUp]
-    public async Task Start()
-    {
-        _life = await BrokerLife.StartAsync();
-        await _life.PublishAsync("third", "taken", "kept");
-    }
-
-    [TearDown]
-    public async Task End() => await _life.DisposeAsync();
+    public Task FillThird() => Life.PublishAsync("third", "taken", "kept");
 
     [Test]
     public async Task A_committed_transaction_is_there_whole()
     {
-        await using (var peer = await RawPeer.BeginAsync(_life.Endpoint))
+        await using (var peer = await RawPeer.BeginAsync(Life.Endpoint))
         {
             var transactions = await MoveAsync(peer);
             await transactions.Work.CommitAsync(transactions.Id);
-            await _life.KillAndRestartAsync();
+            await Life.KillAndRestartAsync();
         }
 
         await AssertHoldAsync(["a", "b"], ["c"], ["kept"]);
@@ -38,10 +29,10 @@ internal sealed class TransactionDurabilityTests
     [Test]
     public async Task An_open_transaction_has_not_happened()
     {
-        await using (var peer = await RawPeer.BeginAsync(_life.Endpoint))
+        await using (var peer = await RawPeer.BeginAsync(Life.Endpoint))
         {
             await MoveAsync(peer);
-            await _life.KillAndRestartAsync();
+            await Life.KillAndRestartAsync();
         }
 
         await AssertHoldAsync([], [], ["taken", "kept"]);
@@ -50,13 +41,13 @@ internal sealed class TransactionDurabilityTests
     [Test]
     public async Task Of_two_transactions_the_committed_one_has_happened_and_the_open_one_has_not()
     {
-        await using (var peer = await RawPeer.BeginAsync(_life.Endpoint))
+        await using (var peer = await RawPeer.BeginAsync(Life.Endpoint))
         {
             var transactions = await MoveAsync(peer);
             var open = await transactions.Work.DeclareAsync();
             await transactions.Work.SendAsync(ToFirst, open, "never");
             await transactions.Work.CommitAsync(transactions.Id);
-            await _life.KillAndRestartAsync();
+            await Life.KillAndRestartAsync();
         }
 
         await AssertHoldAsync(["a", "b"], ["c"], ["kept"]);
@@ -65,11 +56,11 @@ internal sealed class TransactionDurabilityTests
     [Test]
     public async Task A_graceful_stop_rolls_an_open_transaction_back()
     {
-        await using (var peer = await RawPeer.BeginAsync(_life.Endpoint))
+        await using (var peer = await RawPeer.BeginAsync(Life.Endpoint))
         {
             await MoveAsync(peer);
-            Assert.That(await _life.Broker.StopAsync(), Is.Zero, _life.Broker.Errors);
-            await _life.RestartAsync();
+            Assert.That(await Life.Broker.StopAsync(), Is.Zero, Life.Broker.Errors);
+            await Life.RestartAsync();
         }
 
         await AssertHoldAsync([], [], ["taken", "kept"]);
@@ -93,8 +84,8 @@ internal sealed class TransactionDurabilityTests
 
     private async Task AssertHoldAsync(string[] first, string[] second, string[] third)
     {
-        Assert.That((await _life.DrainAsync("first")).ConvertAll(static m => m.Body), Is.EqualTo(first));
-        Assert.That((await _life.DrainAsync("second")).ConvertAll(static m => m.Body), Is.EqualTo(second));
-        Assert.That((await _life.DrainAsync("third")).ConvertAll(static m => m.Body), Is.EqualTo(third));
+        Assert.That((await Life.DrainAsync("first")).ConvertAll(static m => m.Body), Is.EqualTo(first));
+        Assert.That((await Life.DrainAsync("second")).ConvertAll(static m => m.Body), Is.EqualTo(second));
+        Assert.That((await Life.DrainAsync("third")).ConvertAll(static m => m.Body), Is.EqualTo(third));
     }
 }

@@ -58,15 +58,7 @@ internal sealed class ManagementLinkTests() : RunningBroker("limits.maxMessageSi
     public async Task The_response_goes_to_a_dynamic_queue_named_by_reply_to()
     {
         await using var peer = await RawPeer.BeginAsync(Endpoint);
-        await peer.SendAsync(Frames.Of(new Attach
-        {
-            Name = "dynamic",
-            Handle = 0,
-            Role = Role.Receiver,
-            Source = new Source { Dynamic = true },
-            Target = new Target { Address = "here" },
-        }));
-        var address = (await peer.NextAsync<Attach>()).Source!.Address!;
+        var address = await peer.AttachDynamicReceiverAsync(0);
         await peer.SendAsync(Frames.Credit(0, 10));
         await peer.AttachSenderAsync(Out, "$management");
         await peer.SendAsync(Frames.Transfer(Out, 0, ManagementPeer.Request("READ", "org.mamba.broker", "broker", id: "q", replyTo: address), settled: true));

@@ -237,15 +237,7 @@ internal sealed class ManagementOperationTests() : RunningBroker("limits.maxMess
     public async Task A_temporary_queue_is_seen_and_left_alone()
     {
         await using var other = await RawPeer.BeginAsync(Endpoint);
-        await other.SendAsync(Frames.Of(new Attach
-        {
-            Name = "dynamic",
-            Handle = 0,
-            Role = Role.Receiver,
-            Source = new Source { Dynamic = true },
-            Target = new Target { Address = "here" },
-        }));
-        var address = (await other.NextAsync<Attach>()).Source!.Address!;
+        var address = await other.AttachDynamicReceiverAsync(0);
         var read = await _peer.AskAsync("READ", Queue, address);
         Assert.That((read.Map["temporary"], read.Map["durable"], read.Map["consumers"]), Is.EqualTo((true, false, 1L)));
         Assert.That((await _peer.AskAsync("DELETE", Queue, address)).Status, Is.EqualTo(403));

@@ -89,6 +89,20 @@ internal sealed class RawPeer : IAsyncDisposable
         await SendAsync(Frames.Credit(handle, credit));
     }
 
+    /// <summary>Attaches a receiver to a temporary queue of its own, without credit; the queue's address.</summary>
+    public async Task<string> AttachDynamicReceiverAsync(uint handle)
+    {
+        await SendAsync(Frames.Of(new Attach
+        {
+            Name = "dynamic",
+            Handle = handle,
+            Role = Role.Receiver,
+            Source = new Source { Dynamic = true },
+            Target = new Target { Address = "here" },
+        }));
+        return (await NextAsync<Attach>()).Source!.Address!;
+    }
+
     /// <summary>Waits for a flow that grants credit on this handle.</summary>
     public async Task CreditAsync(uint handle)
     {
