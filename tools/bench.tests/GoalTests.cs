@@ -48,6 +48,13 @@ public sealed class GoalTests
     }
 
     [Test]
+    public void AGoalOverRabbitMqIsNotJudgedByWhateverTheRatiosAreAgainst()
+    {
+        BenchResult[] results = [Run("mamba", "100 B unsettled", 280_000, 3.4), Run("forwarder", "100 B unsettled", 350_000, 2)];
+        Assert.That(new Report(results, "forwarder").ToMarkdown(), Does.Contain("at least 6.0x RabbitMQ's rate in this run: not measured"));
+    }
+
+    [Test]
     public void RowsAreHeldAgainstOtherRowsOfTheirOwn()
     {
         BenchResult[] results =

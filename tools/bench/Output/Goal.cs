@@ -6,9 +6,9 @@ namespace Mamba.Tools.Bench.Output;
 /// <param name="Own">The row's figures.</param>
 /// <param name="Forwarder">The same row of the C forwarder, if it was measured.</param>
 /// <param name="ToForwarder">The row's ratio to it, pair by pair.</param>
-/// <param name="Base">The same row of the broker that is compared with, RabbitMQ.</param>
+/// <param name="RabbitMq">The same row of RabbitMQ, if it was measured, whatever the ratios are against.</param>
 /// <param name="Row">Figures of another row of the judged label.</param>
-internal sealed record GoalView(Figures Own, Figures? Forwarder, RowRatio? ToForwarder, Figures? Base, Func<string, Figures?> Row);
+internal sealed record GoalView(Figures Own, Figures? Forwarder, RowRatio? ToForwarder, Figures? RabbitMq, Func<string, Figures?> Row);
 
 /// <summary>One bound on one figure of a row.</summary>
 /// <param name="Figure">The figure; null when the results do not hold it.</param>
@@ -40,7 +40,7 @@ internal sealed record Goal(Func<GoalView, double?> Figure, Func<GoalView, doubl
 
     public static Goal Rate(double perSecond, string of = "messages/s") => new(v => v.Own.Rate, _ => perSecond, true, Count, of);
 
-    public static Goal TimesBase(double times) => new(v => v.Own.Rate / v.Base?.Rate, _ => times, true, Times, "RabbitMQ's rate in this run");
+    public static Goal TimesRabbitMq(double times) => new(v => v.Own.Rate / v.RabbitMq?.Rate, _ => times, true, Times, "RabbitMQ's rate in this run");
 
     /// <summary>Against a rate of RabbitMQ 4.3's better queue type that was measured elsewhere and is only written down here.</summary>
     public static Goal TimesRabbit43(double times, double recorded) =>
@@ -58,7 +58,7 @@ internal sealed record Goal(Func<GoalView, double?> Figure, Func<GoalView, doubl
 
     public static Goal Value(double most, string unit) => new(v => v.Own.Value, _ => most, false, n => n.ToString("0.##", Numbers) + " " + unit, "");
 
-    public static Goal ValueTimesLessThanBase(double times) => new(v => v.Base?.Value / v.Own.Value, _ => times, true, Times, "less than RabbitMQ in this run");
+    public static Goal ValueTimesLessThanRabbitMq(double times) => new(v => v.RabbitMq?.Value / v.Own.Value, _ => times, true, Times, "less than RabbitMQ in this run");
 
     public static Goal ValueOver(string row, double more, string unit) =>
         new(v => v.Own.Value, v => v.Row(row)?.Value + more, false, n => n.ToString("0.#", Numbers) + " " + unit, $"({row} and {more:0} {unit})");

@@ -14,6 +14,9 @@ internal sealed class Report
     /// <summary>The label of the C forwarder's results.</summary>
     public const string Forwarder = "forwarder";
 
+    /// <summary>The label of RabbitMQ, which some goals are about.</summary>
+    public const string RabbitMq = "rabbitmq";
+
     private readonly List<BenchResult> _results = [];
     private readonly string _base;
     private readonly string _judged;
@@ -121,7 +124,7 @@ internal sealed class Report
             return "";
         }
 
-        var view = new GoalView(figures[_judged], figures.GetValueOrDefault(Forwarder), share, figures.GetValueOrDefault(_base), other => FiguresOf(tool, other));
+        var view = new GoalView(figures[_judged], figures.GetValueOrDefault(Forwarder), share, figures.GetValueOrDefault(RabbitMq), other => FiguresOf(tool, other));
         return string.Join("; ", Goals.Of(tool, row).Select(g => g.Judge(view)));
     }
 
