@@ -43,10 +43,10 @@ if [ ! -f tools/.spec/transport.xml ]; then
   mkdir -p tools/.spec && cp "$work"/package/resources/*.xml tools/.spec/ && rm -rf "$work"
 fi
 
-if [ -f conformance-tests/rhea/package-lock.json ]; then
-  say "installing the rhea client (npm ci in conformance-tests/rhea)"
-  (cd conformance-tests/rhea && npm ci --silent --no-audit --no-fund) || fail "npm ci failed in conformance-tests/rhea"
-fi
+for clients in rhea node-clients; do
+  say "installing clients from npm (npm ci in conformance-tests/$clients)"
+  (cd "conformance-tests/$clients" && npm ci --silent --no-audit --no-fund) || fail "npm ci failed in conformance-tests/$clients"
+done
 
 say "building (Release)"
 dotnet build Mamba.Amqp.sln -c Release -v q -nologo -clp:NoSummary || fail "the build failed"

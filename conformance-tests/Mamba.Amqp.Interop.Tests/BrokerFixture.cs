@@ -46,8 +46,27 @@ public abstract class BrokerFixture(BrokerProfile profile)
     /// <summary>Runs one case of a suite against this fixture's broker.</summary>
     protected async Task RunAsync(ClientSuite suite, string name)
     {
-        await suite.RunAsync(name, TargetFile, () => $"{_broker!.Output}{_broker.Errors}");
+        await suite.RunAsync(name, TargetFile, () => $"{_broker!.Output}{_broker.Errors}", ControlAsync);
         Assert.That(_broker!.HasExited, Is.False, () => $"The broker ended:\n{_broker.Output}\n{_broker.Errors}");
+    }
+
+    /// <summary>Kills the broker, or starts it again on the same ports: only where the cases of a fixture run one at a time.</summary>
+    private async Task ControlAsync(string command)
+    {
+        Assert.That(profile.IsMortal, Is.True, $"A case of the profile {profile.Name} asked to {command} the broker.");
+        switch (command)
+        {
+            case "kill":
+                await _broker!.KillAsync();
+                break;
+            case "start":
+                var dead = _broker!;
+                _broker = await dead.RestartAsync();
+                await dead.DisposeAsync();
+                break;
+            default:
+                throw new ArgumentException($"A case asked to {command} the broker; it may be asked to kill or start.", nameof(command));
+        }
     }
 
     private static async Task AddUserAsync(string data)

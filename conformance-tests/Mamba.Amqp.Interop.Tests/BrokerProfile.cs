@@ -20,6 +20,12 @@ public sealed record BrokerProfile(string Name, long MaxMessageSize, bool Allows
     /// <summary>Nobody comes in without credentials, and a silent peer is soon given up.</summary>
     public static BrokerProfile Secured { get; } = new("secured", 16 * MiB, false, "2 s");
 
+    /// <summary>As the broker comes, and cases may have it killed.</summary>
+    public static BrokerProfile Mortal { get; } = Default with { Name = "mortal" };
+
+    /// <summary>Whether cases may ask for the broker's end.</summary>
+    internal bool IsMortal => ReferenceEquals(this, Mortal);
+
     /// <summary>The broker's configuration file.</summary>
     /// <param name="certificates">The folder <see cref="Certificates.Write"/> wrote to.</param>
     internal JsonObject Configuration(string certificates) => new()

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text;
 using Mamba.Broker.Testing;
 
 namespace Mamba.Amqp.Interop.Tests;
@@ -7,6 +8,7 @@ namespace Mamba.Amqp.Interop.Tests;
 /// A suite of black-box cases written in the language of a foreign client. The contract with its runner:
 /// "--list [options]" prints one case name per line; "--case NAME --target FILE" runs one case against the broker that
 /// the JSON file describes, bounds itself in time, and exits 0, or prints what was expected and what came and exits 1.
+/// A case that needs the broker killed prints a line "@broker kill", or "@broker start", and reads "done" from its input.
 /// </summary>
 /// <param name="Name">The client's name, for people.</param>
 /// <param name="Program">The interpreter.</param>
@@ -16,6 +18,7 @@ namespace Mamba.Amqp.Interop.Tests;
 public sealed record ClientSuite(string Name, string Program, string Script, string? Needs, string Remedy)
 {
     private const string CannotList = "(the cases cannot be listed)";
+    private const string Request = "@broker ";
 
     // The runners bound their cases themselves; this is for a runner that hangs.
     private static readonly TimeSpan Bound = TimeSpan.FromMinutes(6);
@@ -24,6 +27,11 @@ public sealed record ClientSuite(string Name, string Program, string Script, str
     public static ClientSuite Rhea { get; } = new(
         "rhea", "node", "conformance-tests/rhea/run.mjs", "conformance-tests/rhea/node_modules/rhea",
         "Install Node.js 20 or later, then run: npm ci --prefix conformance-tests/rhea");
+
+    /// <summary>Libraries and application frameworks on Node.js: nest-amqp, rhea-promise, Azure's core-amqp, amqp10.</summary>
+    public static ClientSuite Node { get; } = new(
+        "Node.js clients", "node", "conformance-tests/node-clients/run.mjs", "conformance-tests/node-clients/node_modules/rhea-promise",
+        "Install Node.js 20 or later, then run: npm ci --prefix conformance-tests/node-clients");
 
     /// <summary>
     /// The names of the cases that fit the runner's own options, for TestCaseSource. A suite that cannot be listed yields
@@ -47,7 +55,8 @@ public sealed record ClientSuite(string Name, string Program, string Script, str
     /// <param name="name">A name from <see cref="Cases"/>.</param>
     /// <param name="targetFile">The file that says where the broker is.</param>
     /// <param name="brokerLog">Gives what the broker printed, for the report of a failure.</param>
-    public async Task RunAsync(string name, string targetFile, Func<string> brokerLog)
+    /// <param name="control">Does to the broker what the case asks for: "kill" or "start".</param>
+    public async Task RunAsync(string name, string targetFile, Func<string> brokerLog, Func<string, Task> control)
     {
         if (name.StartsWith(CannotList, StringComparison.Ordinal))
         {
@@ -56,8 +65,8 @@ public sealed record ClientSuite(string Name, string Program, string Script, str
 
         using var process = Start(["--case", name, "--target", targetFile], out var problem);
         Assert.That(process, Is.Not.Null, $"The {Name} suite cannot run: {problem}\n{Remedy}");
-        var output = process!.StandardOutput.ReadToEndAsync();
-        var errors = process.StandardError.ReadToEndAsync();
+        var output = ListenAsync(process!, control);
+        var errors = process!.StandardError.ReadToEndAsync();
         using var patience = new CancellationTokenSource(Bound);
         try
         {
@@ -74,6 +83,26 @@ public sealed record ClientSuite(string Name, string Program, string Script, str
         Assert.That(process.ExitCode, Is.Zero, () => $"{report}\nThe broker's last lines:\n{LastLines(brokerLog(), 30)}");
     }
 
+    /// <summary>Reads what the case prints to its end, and answers its requests; returns all other lines.</summary>
+    private static async Task<string> ListenAsync(Process process, Func<string, Task> control)
+    {
+        var output = new StringBuilder();
+        while (await process.StandardOutput.ReadLineAsync() is { } line)
+        {
+            if (!line.StartsWith(Request, StringComparison.Ordinal))
+            {
+                output.Append(line).Append('\n');
+                continue;
+            }
+
+            await control(line[Request.Length..]);
+            await process.StandardInput.WriteLineAsync("done");
+            await process.StandardInput.FlushAsync();
+        }
+
+        return output.ToString();
+    }
+
     private static string LastLines(string text, int count) => string.Join('\n', text.TrimEnd().Split('\n').TakeLast(count));
 
     /// <summary>Starts the runner; null, with the reason, when that is not possible.</summary>
@@ -88,6 +117,7 @@ public sealed record ClientSuite(string Name, string Program, string Script, str
 
         var start = new ProcessStartInfo(Program, [Path.Combine(Repository.Root, Script), .. arguments])
         {
+            RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             UseShellExecute = false,
