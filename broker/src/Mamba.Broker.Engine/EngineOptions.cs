@@ -44,6 +44,9 @@ public sealed record EngineOptions
     /// <summary>Compaction starts when less than this share of the journal is live, 0 to 1. Default 0.5.</summary>
     public double CompactionLiveRatio { get; init; } = 0.5;
 
+    /// <summary>Gives numbers from 0 up to 1, which spread retries; thread-safe. A seam for tests.</summary>
+    internal Func<double> Jitter { get; init; } = Random.Shared.NextDouble;
+
     /// <summary>The journal's file system; a seam for tests. Null is the machine's.</summary>
     internal IJournalFiles? Files { get; init; }
 
@@ -96,6 +99,9 @@ public sealed record NodeOptions
 
     /// <summary>Failed deliveries (delivery-count) at which a message is dead-lettered; 0 = never. Default 10.</summary>
     public int MaxDeliveries { get; init; } = 10;
+
+    /// <summary>How long a failed delivery waits for its next try; null (default) = it goes back to its place at once.</summary>
+    public RetryPolicy? Retry { get; init; }
 
     /// <summary>Acquisitions at which a message that was only ever released is dead-lettered; 0 = never (default).</summary>
     public int MaxAcquires { get; init; }

@@ -4,7 +4,7 @@ namespace Mamba.Broker.Engine;
 
 /// <summary>
 /// Rewrites messages whose consumer gave them back with message-annotations (modified, AMQP 1.0 §3.4.5): same id and place on
-/// the queue, next version, new bytes. Thread-safe.
+/// the queue, next version, new bytes. Reads those that say themselves how they are tried again. Thread-safe.
 /// </summary>
 internal sealed class AnnotationMerger(EngineContext context)
 {
@@ -23,16 +23,40 @@ internal sealed class AnnotationMerger(EngineContext context)
 
     private void MergeNow(QueueHost host, MessageMerge merge, SettleTicket? ticket)
     {
-        StoredMessage? merged = null;
+        var verdict = Read(host, merge, out var merged);
+        if (verdict.IsExhausted)
+        {
+            merged?.Release();
+            if (!Complete(host, merge, null, default, verdict, ticket))
+            {
+                ticket?.PartDone();
+            }
+        }
+        else if (!merge.Persistent || (merged is null && !merge.Failed && verdict.DueAt == 0))
+        {
+            Complete(host, merge, merged, default, verdict, ticket: null);
+            ticket?.PartDone();
+        }
+        else
+        {
+            Store(host, merge, merged, verdict, ticket);
+        }
+    }
+
+    /// <summary>What becomes of the message, and its new bytes when it gets any.</summary>
+    private RetryVerdict Read(QueueHost host, in MessageMerge merge, out StoredMessage? merged)
+    {
+        merged = null;
+        StoredMessage? original = null;
         try
         {
-            var original = merge.Message ?? host.LoadBody(merge.Token, merge.MessageId, merge.Location);
+            original = merge.Message ?? host.LoadBody(merge.Token, merge.MessageId, merge.Location);
             if (original is not null)
             {
-                merged = context.Annotator.MergeAnnotations(original, merge.Annotations.Span);
-                merged.Version = (byte)Math.Min(original.Version + 1, byte.MaxValue);
-                merged.ChargeTo(context.Budget);
-                original.Release();
+                merged = merge.Annotations.IsEmpty ? null : Rewrite(original, merge.Annotations.Span);
+                var current = merged ?? original;
+                var own = current.HasOwnRetry ? context.Annotator.RetryOf(current) : default;
+                return host.Policy.Judge(merge, own, original.DeadLettered, context.Now);
             }
         }
         catch (Exception cause)
@@ -40,48 +64,75 @@ internal sealed class AnnotationMerger(EngineContext context)
             // Whatever it is, an annotator's own failure included: the message goes back in line as it was.
             context.Events.MessageDamaged(host.Name, merge.MessageId, cause);
         }
-
-        if (merged is null || !merge.Persistent)
+        finally
         {
-            Complete(host, merge, merged, default);
-            ticket?.PartDone();
-            return;
+            original?.Release();
         }
 
-        Store(host, merge, merged, ticket);
+        // What cannot be read cannot be moved either.
+        return host.Policy.Judge(merge, default, isDeadLettered: true, context.Now);
     }
 
-    private void Store(QueueHost host, in MessageMerge merge, StoredMessage merged, SettleTicket? ticket)
+    private StoredMessage Rewrite(StoredMessage original, ReadOnlySpan<byte> annotations)
+    {
+        var merged = context.Annotator.MergeAnnotations(original, annotations);
+        merged.Version = (byte)Math.Min(original.Version + 1, byte.MaxValue);
+        merged.ChargeTo(context.Budget);
+        return merged;
+    }
+
+    /// <summary>One record: the new bytes, the count, and until when the message is away.</summary>
+    private void Store(QueueHost host, in MessageMerge merge, StoredMessage? merged, in RetryVerdict verdict, SettleTicket? ticket)
     {
         var batch = context.Journal.RentBatch();
         batch.BeginRecord();
-        EnqueueOperation.Write(batch, merged, merge.MessageId, merge.DeliveryCount, transient: false, [host.Id]);
+        if (merged is not null)
+        {
+            EnqueueOperation.Write(batch, merged, merge.MessageId, merge.DeliveryCount, transient: false, [host.Id]);
+        }
+
+        if (verdict.DueAt != 0)
+        {
+            ParkOperation.Append(batch, merge.MessageId, host.Id, new Waiting(merge.DeliveryCount, verdict.DueAt));
+        }
+        else if (merged is null)
+        {
+            ListOperation.AppendCount(batch, merge.MessageId, host.Id, merge.DeliveryCount);
+        }
+
         batch.EndRecord();
-        context.Journal.Append(batch, sync: true, new Completion(this, host, merge, merged, batch, ticket));
+        context.Journal.Append(batch, sync: true, new Completion(this, host, merge, merged, verdict, batch, ticket));
     }
 
     /// <summary>Puts the new bytes in place and settles with the ledger: the old place is no longer live, or the new one never was.</summary>
-    private void Complete(QueueHost host, in MessageMerge merge, StoredMessage? merged, MessageLocation location)
+    private bool Complete(
+        QueueHost host, in MessageMerge merge, StoredMessage? merged, MessageLocation location, in RetryVerdict verdict, SettleTicket? ticket)
     {
-        var keep = !location.IsStored || !host.MustPage;
-        var applied = host.Run((merge.Token, merge.MessageId, merged, location, keep), static (core, state, effects) =>
-            core.CompleteMerge(state.Token, state.MessageId, state.merged, state.location, state.keep, effects));
+        var applied = host.CompleteMerge(merge, merged, location, verdict, ticket);
         if (merged is not null)
         {
             context.Ledger.Drop(applied ? merge.Location : location);
         }
+
+        return applied;
     }
 
     private sealed class Completion(
-        AnnotationMerger merger, QueueHost host, MessageMerge merge, StoredMessage merged, JournalBatch batch, SettleTicket? ticket) : EngineCompletion
+        AnnotationMerger merger, QueueHost host, MessageMerge merge, StoredMessage? merged, RetryVerdict verdict, JournalBatch batch, SettleTicket? ticket)
+        : EngineCompletion
     {
         protected override void Written()
         {
             var ledger = host.Context.Ledger;
-            var location = new MessageLocation(batch.AddressOf(0), 0, merged.Length);
-            ledger.AddLive(location);
-            ledger.DependOn(location.Address.Segment, merge.Location.Address.Segment);
-            merger.Complete(host, merge, merged, location);
+            var address = batch.AddressOf(0);
+            var location = merged is null ? default : new MessageLocation(address, 0, merged.Length);
+            if (location.IsStored)
+            {
+                ledger.AddLive(location);
+            }
+
+            ledger.DependOn(address.Segment, merge.Location.Address.Segment);
+            merger.Complete(host, merge, merged, location, verdict, ticket: null);
             batch.Dispose();
             ticket?.PartDone();
         }
@@ -89,8 +140,8 @@ internal sealed class AnnotationMerger(EngineContext context)
         protected override void Failed(JournalException cause)
         {
             host.Context.Journal.Report(cause);
-            merged.Release();
-            merger.Complete(host, merge, null, default);
+            merged?.Release();
+            merger.Complete(host, merge, null, default, verdict, ticket: null);
             batch.Dispose();
             ticket?.PartDone(failed: true);
         }

@@ -79,6 +79,7 @@ internal sealed class DeadLetterRouter(EngineContext context, Func<string, Value
             copy.DeliverAt = 0;
             copy.Version = 0;
             copy.DeadLettered = true;
+            copy.HasOwnRetry = false;
             return copy;
         }
         finally

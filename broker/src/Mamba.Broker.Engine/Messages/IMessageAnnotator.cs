@@ -57,6 +57,9 @@ public interface IMessageAnnotator
     /// <summary>The message with the encoded annotations map merged over its own (AMQP 1.0 §3.4.5 message-annotations).</summary>
     StoredMessage MergeAnnotations(StoredMessage original, ReadOnlySpan<byte> annotations);
 
+    /// <summary>What a message with <see cref="StoredMessage.HasOwnRetry"/> says about its retries.</summary>
+    MessageRetry RetryOf(StoredMessage message) => default;
+
     /// <summary>The message as one instant of a schedule delivers it: with the schedule's id and the instant, and no schedule of its own.</summary>
     /// <param name="original">The message as it was published.</param>
     /// <param name="scheduleId">Names the schedule; see <see cref="ScheduledMessage.Id"/>.</param>

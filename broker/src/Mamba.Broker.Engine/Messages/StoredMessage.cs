@@ -59,6 +59,9 @@ public sealed class StoredMessage
     /// <summary>True for the last message of its group: whoever comes first may have what is sent to the group after it.</summary>
     public bool ClosesGroup { get; set; }
 
+    /// <summary>True when the message says itself how it is tried again: <see cref="IMessageAnnotator.RetryOf"/> reads it when a delivery failed.</summary>
+    public bool HasOwnRetry { get; set; }
+
     /// <summary>
     /// Identity of the publisher (container-id or connection) that no-local subscriptions compare with theirs. Used
     /// while the message is routed, never stored; may be null.
@@ -120,6 +123,7 @@ public sealed class StoredMessage
         copy.Origin = Origin;
         copy.GroupKey = GroupKey;
         copy.ClosesGroup = ClosesGroup;
+        copy.HasOwnRetry = HasOwnRetry;
         copy.DeadLettered = DeadLettered;
         copy.Version = Version;
         return copy;
@@ -149,6 +153,7 @@ public sealed class StoredMessage
         Origin = null;
         GroupKey = 0;
         ClosesGroup = false;
+        HasOwnRetry = false;
         DeadLettered = false;
         Version = 0;
         MessagePool.Give(this);

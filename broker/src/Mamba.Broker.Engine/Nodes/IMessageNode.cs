@@ -114,6 +114,9 @@ public readonly record struct NodeStatus(
     /// <summary>Deliveries are stopped.</summary>
     public bool Paused { get; init; }
 
+    /// <summary>Failed deliveries that wait for their next try; part of <see cref="Depth"/>.</summary>
+    public long Parked { get; init; }
+
     /// <summary>Messages that made room for newer ones since the process started.</summary>
     public long Dropped { get; init; }
 }

@@ -146,6 +146,8 @@ public enum OutcomeKind : byte
 /// <param name="MessageAnnotations">modified.message-annotations as an encoded map, or empty.</param>
 /// <param name="ErrorCondition">rejected.error.condition, or null.</param>
 /// <param name="ErrorDescription">rejected.error.description, or null.</param>
+/// <param name="RetryAt">Modified: when it is to be delivered again, unix milliseconds (a time that passed: at once); 0 = as the retry
+/// policy says.</param>
 public readonly record struct Settlement(
     long Token,
     OutcomeKind Outcome,
@@ -153,7 +155,8 @@ public readonly record struct Settlement(
     bool UndeliverableHere = false,
     ReadOnlyMemory<byte> MessageAnnotations = default,
     string? ErrorCondition = null,
-    string? ErrorDescription = null)
+    string? ErrorDescription = null,
+    long RetryAt = 0)
 {
     /// <summary>The accepted outcome for <paramref name="token"/>.</summary>
     public static Settlement Accept(long token) => new(token, OutcomeKind.Accepted);

@@ -50,6 +50,7 @@ internal sealed class BodyReader(Journal.Journal journal)
         message.DeliverAt = operation.DeliverAt;
         message.GroupKey = operation.GroupKey;
         message.ClosesGroup = (operation.Flags & EnqueueFlags.ClosesGroup) != EnqueueFlags.None;
+        message.HasOwnRetry = (operation.Flags & EnqueueFlags.OwnRetry) != EnqueueFlags.None;
         return message;
     }
 

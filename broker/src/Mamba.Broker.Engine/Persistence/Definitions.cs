@@ -15,11 +15,12 @@ internal sealed record SubscriptionDefinition(
 /// Definition operations. Strings are UTF-8 with a 32-bit length, -1 for null; little-endian.
 /// <code>
 ///   define node          | 4 | id u32 | kind u8 | flags u8 | address | has options u8 | options |
-///     flags              | 1 dead-letter queue, 2 paused
+///     flags              | 1 dead-letter queue, 2 paused, 4 a retry policy follows the options
 ///     has options        | 0 none, 1 those of the first two lines, 2 all
 ///     options            | durable u8 | max messages i64 | max bytes i64 | max deliveries i32 | max acquires i32 |
 ///                        | dead-letter address | expiry address |
 ///                        | overflow u8 | dead-letter dropped u8 | single active consumer u8 |
+///     retry policy       | initial delay i64 ms | max delay i64 ms | multiplier f64 | jitter f64 | order u8 |
 ///   define subscription  | 5 | id u32 | shared u8 | topic | client id | name | no-local origin | filter |
 ///   delete               | 6 | id u32 |
 ///   snapshot             | 7 | last message id u64 | last queue id u32 |, followed in the same record by all definitions
@@ -33,6 +34,7 @@ internal static class DefinitionOperation
 
     private const int DeadLetterFlag = 1;
     private const int PausedFlag = 2;
+    private const int RetryFlag = 4;
     private const byte AllOptions = 2;
 
     public static void Write(JournalBatch batch, NodeDefinition node)
@@ -40,7 +42,7 @@ internal static class DefinitionOperation
         WriteByte(batch, (byte)OperationKind.DefineNode);
         WriteUInt32(batch, node.Id);
         WriteByte(batch, (byte)node.Kind);
-        WriteByte(batch, (byte)((node.IsDeadLetter ? DeadLetterFlag : 0) | (node.IsPaused ? PausedFlag : 0)));
+        WriteByte(batch, (byte)((node.IsDeadLetter ? DeadLetterFlag : 0) | (node.IsPaused ? PausedFlag : 0) | (node.Options?.Retry is null ? 0 : RetryFlag)));
         WriteString(batch, node.Address);
         WriteByte(batch, node.Options is null ? (byte)0 : AllOptions);
         if (node.Options is { } options)
@@ -55,6 +57,11 @@ internal static class DefinitionOperation
             WriteByte(batch, (byte)options.Overflow);
             WriteByte(batch, options.DeadLetterDropped ? (byte)1 : (byte)0);
             WriteByte(batch, options.SingleActiveConsumer ? (byte)1 : (byte)0);
+        }
+
+        if (node.Options?.Retry is { } retry)
+        {
+            Write(batch, retry);
         }
     }
 
@@ -117,6 +124,11 @@ internal static class DefinitionOperation
             }
         }
 
+        if (options is not null && (flags & RetryFlag) != 0)
+        {
+            options = options with { Retry = ReadRetry(ref span) };
+        }
+
         return new NodeDefinition(id, kind, address, deadLetter, options, (flags & PausedFlag) != 0);
     }
 
@@ -142,6 +154,24 @@ internal static class DefinitionOperation
         span = span[8..];
         return value;
     }
+
+    private static void Write(JournalBatch batch, RetryPolicy retry)
+    {
+        WriteInt64(batch, (long)retry.InitialDelay.TotalMilliseconds);
+        WriteInt64(batch, (long)retry.MaxDelay.TotalMilliseconds);
+        WriteInt64(batch, BitConverter.DoubleToInt64Bits(retry.Multiplier));
+        WriteInt64(batch, BitConverter.DoubleToInt64Bits(retry.Jitter));
+        WriteByte(batch, (byte)retry.Order);
+    }
+
+    private static RetryPolicy ReadRetry(ref ReadOnlySpan<byte> span) => new()
+    {
+        InitialDelay = TimeSpan.FromMilliseconds(ReadInt64(ref span)),
+        MaxDelay = TimeSpan.FromMilliseconds(ReadInt64(ref span)),
+        Multiplier = BitConverter.Int64BitsToDouble(ReadInt64(ref span)),
+        Jitter = BitConverter.Int64BitsToDouble(ReadInt64(ref span)),
+        Order = (RetryOrder)ReadByte(ref span),
+    };
 
     private static byte ReadByte(ref ReadOnlySpan<byte> span)
     {

@@ -19,6 +19,9 @@ internal enum OperationKind : byte
 
     /// <summary>Nothing: keeps the place of messages that only wait for their turn.</summary>
     Turn = 8,
+
+    /// <summary>A count, and until when the message is away: see <see cref="ParkOperation"/>.</summary>
+    Park = 9,
 }
 
 [Flags]
@@ -37,6 +40,9 @@ internal enum EnqueueFlags : byte
 
     /// <summary>The last message of its group.</summary>
     ClosesGroup = 8,
+
+    /// <summary>The message says itself how it is tried again.</summary>
+    OwnRetry = 16,
 }
 
 /// <summary>
@@ -85,7 +91,8 @@ internal struct EnqueueOperation
             Flags = (message.Durable ? EnqueueFlags.Durable : EnqueueFlags.None)
                 | (transient ? EnqueueFlags.Transient : EnqueueFlags.None)
                 | (message.DeadLettered ? EnqueueFlags.DeadLettered : EnqueueFlags.None)
-                | (message.ClosesGroup ? EnqueueFlags.ClosesGroup : EnqueueFlags.None),
+                | (message.ClosesGroup ? EnqueueFlags.ClosesGroup : EnqueueFlags.None)
+                | (message.HasOwnRetry ? EnqueueFlags.OwnRetry : EnqueueFlags.None),
             Priority = message.Priority,
             Version = message.Version,
             DeliveryCount = deliveryCount,

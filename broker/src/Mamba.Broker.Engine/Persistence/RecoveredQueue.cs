@@ -20,6 +20,9 @@ internal sealed class RecoveredQueue(uint id)
     /// <summary>Groups of the messages that have one, by message id.</summary>
     private readonly Dictionary<ulong, uint> _groups = [];
 
+    /// <summary>The last word about each message that was parked, by message id.</summary>
+    private readonly Dictionary<ulong, Waiting> _parked = [];
+
     private int _count;
     private int _freed;
     private ulong _lastEntry;
@@ -48,7 +51,8 @@ internal sealed class RecoveredQueue(uint id)
             Flags = EntryFlags.Persistent | EntryFlags.Delivered
                 | ((operation.Flags & EnqueueFlags.Durable) != EnqueueFlags.None ? EntryFlags.Durable : EntryFlags.None)
                 | ((operation.Flags & EnqueueFlags.DeadLettered) != EnqueueFlags.None ? EntryFlags.DeadLettered : EntryFlags.None)
-                | ((operation.Flags & EnqueueFlags.ClosesGroup) != EnqueueFlags.None ? EntryFlags.ClosesGroup : EntryFlags.None),
+                | ((operation.Flags & EnqueueFlags.ClosesGroup) != EnqueueFlags.None ? EntryFlags.ClosesGroup : EntryFlags.None)
+                | ((operation.Flags & EnqueueFlags.OwnRetry) != EnqueueFlags.None ? EntryFlags.OwnRetry : EntryFlags.None),
         };
         if (operation.GroupKey != 0)
         {
@@ -64,6 +68,16 @@ internal sealed class RecoveredQueue(uint id)
     public void Remove(ulong messageId, int segment) => _removed.Add(new RecoveredMark(messageId, segment, 0));
 
     public void Count(ulong messageId, int segment, ushort deliveryCount) => _counted.Add(new RecoveredMark(messageId, segment, deliveryCount));
+
+    /// <summary>A count with a due time; called in journal order.</summary>
+    public void Park(ulong messageId, int segment, Waiting waiting)
+    {
+        Count(messageId, segment, waiting.DeliveryCount);
+        if (!_parked.TryGetValue(messageId, out var known) || known.DeliveryCount <= waiting.DeliveryCount)
+        {
+            _parked[messageId] = waiting;
+        }
+    }
 
     /// <summary>Matches the lists and puts what is left on the queue, in the order of message ids.</summary>
     public long Restore(QueueHost host, SegmentLedger ledger, long now)
@@ -138,9 +152,10 @@ internal sealed class RecoveredQueue(uint id)
 
         ledger.AddLive(chosen.Location);
         var deliverAt = _deliverAt.Count == 0 ? 0 : _deliverAt.GetValueOrDefault((messageId, VersionOf(chosen)));
+        var parked = _parked.Count > 0 && _parked.TryGetValue(messageId, out var waiting) && waiting.DeliveryCount >= chosen.DeliveryCount ? waiting.DueAt : 0;
         var priority = PriorityOf(chosen);
         chosen.AcquireCount = 0;
-        host.Restore(priority, chosen, deliverAt, now, _groups.Count == 0 ? 0 : _groups.GetValueOrDefault(messageId));
+        host.Restore(priority, chosen, Math.Max(deliverAt, parked), parked > deliverAt, now, _groups.Count == 0 ? 0 : _groups.GetValueOrDefault(messageId));
         return 1;
     }
 

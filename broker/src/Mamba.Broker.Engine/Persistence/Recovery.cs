@@ -37,6 +37,9 @@ internal sealed class Recovery : IJournalReplay
                 case OperationKind.Count:
                     OnCount(address, ref rest);
                     break;
+                case OperationKind.Park:
+                    OnPark(address, ref rest);
+                    break;
                 case OperationKind.Turn:
                     rest = rest[ListOperation.TurnSize..];
                     break;
@@ -112,6 +115,19 @@ internal sealed class Recovery : IJournalReplay
             LastMessageId = Math.Max(LastMessageId, messageId);
             QueueOf(BinaryPrimitives.ReadUInt32LittleEndian(rest[8..])).Count(messageId, address.Segment, BinaryPrimitives.ReadUInt16LittleEndian(rest[12..]));
             rest = rest[ListOperation.CountItemSize..];
+        }
+    }
+
+    private void OnPark(RecordAddress address, ref ReadOnlySpan<byte> rest)
+    {
+        var count = BinaryPrimitives.ReadInt32LittleEndian(rest[4..]);
+        rest = rest[ListOperation.HeaderSize..];
+        for (; count > 0; count--)
+        {
+            var messageId = BinaryPrimitives.ReadUInt64LittleEndian(rest);
+            LastMessageId = Math.Max(LastMessageId, messageId);
+            QueueOf(BinaryPrimitives.ReadUInt32LittleEndian(rest[8..])).Park(messageId, address.Segment, ParkOperation.Read(rest));
+            rest = rest[ParkOperation.ItemSize..];
         }
     }
 

@@ -92,7 +92,12 @@ internal sealed class Relocation(EngineContext context, int segment)
             }
 
             batch.BeginRecord();
-            EnqueueOperation.Write(batch, message, entry.MessageId, entry.DeliveryCount, !entry.Persistent, entry.Persistent ? [host.Id] : []);
+            EnqueueOperation.Write(batch, message, entry.MessageId, entry.Waiting.DeliveryCount, !entry.Persistent, entry.Persistent ? [host.Id] : []);
+            if (entry is { Persistent: true, Waiting.DueAt: not 0 })
+            {
+                ParkOperation.Append(batch, entry.MessageId, host.Id, entry.Waiting);
+            }
+
             _copies.Add(new Copy(entry, batch.EndRecord()));
             message.Release();
             return entry.Location.BodyLength;
@@ -140,15 +145,15 @@ internal sealed class Relocation(EngineContext context, int segment)
     /// <summary>Points the entry to its copy and notes what else the journal must be told.</summary>
     private void Place(QueueHost host, in PlacedCopy copy, List<PlacedCopy> busy, List<Correction> corrections)
     {
-        var result = host.Relocate(copy.Entry, copy.To, out var deliveryCount);
+        var result = host.Relocate(copy.Entry, copy.To, out var waiting);
         switch (result)
         {
             case RelocateResult.Moved:
                 Relocated++;
                 context.Ledger.Drop(copy.Entry.Location);
-                if (deliveryCount != copy.Entry.DeliveryCount && copy.Entry.Persistent)
+                if (waiting != copy.Entry.Waiting && copy.Entry.Persistent)
                 {
-                    corrections.Add(new Correction(copy.Entry.MessageId, copy.To, deliveryCount));
+                    corrections.Add(new Correction(copy.Entry.MessageId, copy.To, waiting));
                 }
 
                 break;
@@ -180,16 +185,16 @@ internal sealed class Relocation(EngineContext context, int segment)
         }
     }
 
-    /// <summary>Journals removals and counts that came between a copy and its completion, behind the copy.</summary>
+    /// <summary>Journals removals, counts and waits that came between a copy and its completion, behind the copy.</summary>
     private async Task CorrectAsync(QueueHost host, List<Correction> corrections)
     {
         var batch = context.Journal.RentBatch();
         batch.BeginRecord();
         foreach (var correction in corrections)
         {
-            if (correction.DeliveryCount is { } count)
+            if (correction.Waiting is { } waiting)
             {
-                ListOperation.AppendCount(batch, correction.MessageId, host.Id, count);
+                ParkOperation.Append(batch, correction.MessageId, host.Id, waiting);
             }
             else
             {
@@ -211,7 +216,7 @@ internal sealed class Relocation(EngineContext context, int segment)
 
     private readonly record struct PlacedCopy(SegmentEntry Entry, MessageLocation To);
 
-    private readonly record struct Correction(ulong MessageId, MessageLocation Copy, ushort? DeliveryCount);
+    private readonly record struct Correction(ulong MessageId, MessageLocation Copy, Waiting? Waiting);
 
     private sealed class Completion(Relocation relocation, QueueHost host, JournalBatch batch) : EngineCompletion
     {

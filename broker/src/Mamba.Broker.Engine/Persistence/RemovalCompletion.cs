@@ -3,7 +3,7 @@ using Mamba.Broker.Journal;
 
 namespace Mamba.Broker.Engine;
 
-/// <summary>Journals the end and the delivery-counts of messages of one queue: one record for a whole batch. Pooled.</summary>
+/// <summary>Journals the end, the delivery-counts and the waits of messages of one queue: one record for a whole batch. Pooled.</summary>
 internal sealed class RemovalCompletion : EngineCompletion
 {
     /// <summary>A purge makes long lists, which nobody needs again.</summary>
@@ -112,13 +112,28 @@ internal sealed class RemovalCompletion : EngineCompletion
             return;
         }
 
-        var items = ListOperation.Begin(batch, OperationKind.Count, counted.Count, ListOperation.CountItemSize);
+        var parked = 0;
+        foreach (ref readonly var message in CollectionsMarshal.AsSpan(counted))
+        {
+            parked += message.DueAt != 0 ? 1 : 0;
+            _mentioned.Add(message.Location.Address.Segment);
+        }
+
+        ParkOperation.Append(batch, queue, counted, parked);
+        if (parked == counted.Count)
+        {
+            return;
+        }
+
+        var items = ListOperation.Begin(batch, OperationKind.Count, counted.Count - parked, ListOperation.CountItemSize);
         var at = 0;
         foreach (ref readonly var message in CollectionsMarshal.AsSpan(counted))
         {
-            ListOperation.WriteCount(items[at..], message.MessageId, queue, message.DeliveryCount);
-            at += ListOperation.CountItemSize;
-            _mentioned.Add(message.Location.Address.Segment);
+            if (message.DueAt == 0)
+            {
+                ListOperation.WriteCount(items[at..], message.MessageId, queue, message.DeliveryCount);
+                at += ListOperation.CountItemSize;
+            }
         }
 
         batch.Advance(ListOperation.HeaderSize + at);

@@ -19,10 +19,12 @@ internal sealed partial class QueueCore
     private long _version;
     private long _earliestExpiry = long.MaxValue;
 
-    public QueueCore(NodeOptions options)
+    /// <param name="options">The queue's settings.</param>
+    /// <param name="jitter">Gives numbers from 0 up to 1, which spread retries; null = the middle of the spread.</param>
+    public QueueCore(NodeOptions options, Func<double>? jitter = null)
     {
         _options = options;
-        _policy = new DeliveryPolicy(options);
+        _policy = new DeliveryPolicy(options, jitter ?? (static () => 0.5));
         _gate = options.SingleActiveConsumer ? new ConsumerGate(this, single: true) : null;
         _index.Ring = RingLimit.For(this, options);
     }
@@ -79,7 +81,13 @@ internal sealed partial class QueueCore
     }
 
     /// <summary>Puts back a message recovery found; its body is on disk.</summary>
-    public void Restore(byte priority, in QueueEntry entry, long deliverAt, long now, uint group)
+    /// <param name="priority">Its priority.</param>
+    /// <param name="entry">The message.</param>
+    /// <param name="deliverAt">When it falls due, unix milliseconds, 0 = at once.</param>
+    /// <param name="parked">Whether it waits because a delivery failed.</param>
+    /// <param name="now">Unix milliseconds.</param>
+    /// <param name="group">Its group, 0 = none.</param>
+    public void Restore(byte priority, in QueueEntry entry, long deliverAt, bool parked, long now, uint group)
     {
         var due = deliverAt <= now;
         var restored = entry;
@@ -92,6 +100,10 @@ internal sealed partial class QueueCore
         }
 
         Track(token, restored, due ? 0 : deliverAt);
+        if (parked && !due)
+        {
+            NoteParked(token, restored, deliverAt);
+        }
     }
 
     /// <summary>Wakes consumers for what is available.</summary>
@@ -176,7 +188,7 @@ internal sealed partial class QueueCore
         while (left > 0 && _schedule is not null && _schedule.TryTakeDue(now, out var token))
         {
             ref var entry = ref _index.Find(token);
-            if (!Unsafe.IsNullRef(ref entry) && entry.State == EntryState.Scheduled)
+            if (!Unsafe.IsNullRef(ref entry) && entry.State == EntryState.Scheduled && ParkedUntil(token) <= now)
             {
                 MakeAvailable(token, ref entry);
                 left--;
@@ -215,6 +227,11 @@ internal sealed partial class QueueCore
             _exclusions!.Forget(token);
         }
 
+        if (entry.State == EntryState.Scheduled)
+        {
+            _parked?.Remove(token);
+        }
+
         if (_index.Remove(token, ref entry) is { } message)
         {
             effects.Releases.Add(message);
@@ -240,6 +257,7 @@ internal sealed partial class QueueCore
         _index.Clear();
         _index.Groups = null;
         _schedule = null;
+        _parked = null;
         _earliestExpiry = long.MaxValue;
         return discarded;
     }
@@ -265,7 +283,8 @@ internal sealed partial class QueueCore
         | (message.DeadLettered ? EntryFlags.DeadLettered : EntryFlags.None)
         | (delivered ? EntryFlags.Delivered : EntryFlags.None)
         | (message.GroupKey == 0 ? EntryFlags.None : EntryFlags.Grouped)
-        | (message.ClosesGroup ? EntryFlags.ClosesGroup : EntryFlags.None);
+        | (message.ClosesGroup ? EntryFlags.ClosesGroup : EntryFlags.None)
+        | (message.HasOwnRetry ? EntryFlags.OwnRetry : EntryFlags.None);
 
     internal static MessageMove MoveOf(long token, in QueueEntry entry, DeadLetterReason reason, string? condition, string? description)
     {
@@ -306,24 +325,22 @@ internal sealed partial class QueueCore
                 StartMove(outcome.Token, ref entry, DeadLetterReason.Rejected, outcome.ErrorCondition, outcome.ErrorDescription, effects);
                 return SettleStep.Moving;
             case OutcomeKind.Rejected:
-                CountFailure(ref entry, effects);
-                break;
+                return Modify(outcome with { DeliveryFailed = true }, ref entry, consumer, now, effects);
             case OutcomeKind.Modified:
                 return Modify(outcome, ref entry, consumer, now, effects);
             default:
-                break;
+                return GiveBack(outcome, ref entry, now, effects);
         }
-
-        return GiveBack(outcome.Token, ref entry, effects);
     }
 
     private SettleStep Modify(in Settlement outcome, ref QueueEntry entry, QueueConsumer consumer, long now, QueueEffects effects)
     {
         if (outcome.DeliveryFailed)
         {
-            CountFailure(ref entry, effects);
+            CountFailure(ref entry);
             if (outcome.UndeliverableHere && (_policy.IsExpired(entry, now) || _policy.CanDeadLetter(entry)))
             {
+                NoteCount(outcome, entry, dueAt: 0, effects);
                 var reason = _policy.IsExpired(entry, now) ? DeadLetterReason.Expired : DeadLetterReason.Undeliverable;
                 StartMove(outcome.Token, ref entry, reason, null, null, effects);
                 return SettleStep.Moving;
@@ -336,31 +353,7 @@ internal sealed partial class QueueCore
             (_exclusions ??= new ExclusionTable()).Add(outcome.Token, consumer);
         }
 
-        if (outcome.MessageAnnotations.IsEmpty || (outcome.DeliveryFailed && _policy.DeliveriesExhausted(entry)))
-        {
-            return GiveBack(outcome.Token, ref entry, effects);
-        }
-
-        entry.Message?.AddReference();
-        effects.Merges.Add(new MessageMerge(
-            outcome.Token, entry.MessageId, entry.Location, entry.Message, entry.IsPersistent, entry.DeliveryCount, outcome.MessageAnnotations));
-        _index.SetState(outcome.Token, ref entry, EntryState.Moving);
-        return SettleStep.Merging;
-    }
-
-    /// <summary>Back in line, unless the message has had its chances.</summary>
-    private SettleStep GiveBack(long token, ref QueueEntry entry, QueueEffects effects)
-    {
-        if (_policy.DeliveriesExhausted(entry) || _policy.AcquiresExhausted(entry))
-        {
-            var reason = _policy.DeliveriesExhausted(entry) ? DeadLetterReason.MaxDeliveries : DeadLetterReason.MaxAcquires;
-            StartMove(token, ref entry, reason, null, null, effects);
-            return SettleStep.Moving;
-        }
-
-        Counters.Redelivered++;
-        MakeAvailable(token, ref entry);
-        return SettleStep.Done;
+        return NeedsReview(outcome, entry) ? Review(outcome, ref entry, effects) : GiveBack(outcome, ref entry, now, effects);
     }
 
     private void GiveBack(int level, QueueConsumer consumer, bool failed, long now, QueueEffects effects)
@@ -403,6 +396,11 @@ internal sealed partial class QueueCore
     internal void MakeAvailable(long token, ref QueueEntry entry, long notBefore = 0)
     {
         _version++;
+        if (entry.State == EntryState.Scheduled)
+        {
+            _parked?.Remove(token);
+        }
+
         _index.SetState(token, ref entry, EntryState.Available);
         if (_policy.Expires(entry))
         {
@@ -421,18 +419,14 @@ internal sealed partial class QueueCore
         _index.Level(QueueIndex.LevelOf(token))!.NoteExpiry(QueueIndex.SequenceOf(token), expiresAt);
     }
 
-    private void CountFailure(ref QueueEntry entry, QueueEffects effects)
-    {
-        entry.DeliveryCount += (ushort)(entry.DeliveryCount == ushort.MaxValue ? 0 : 1);
-        if (entry.IsPersistent)
-        {
-            effects.Counted.Add(new CountedMessage(entry.MessageId, entry.Location, entry.DeliveryCount));
-        }
-    }
-
     internal void StartMove(long token, ref QueueEntry entry, DeadLetterReason reason, string? condition, string? description, QueueEffects effects)
     {
         effects.Moves.Add(MoveOf(token, entry, reason, condition, description));
+        if (entry.State == EntryState.Scheduled)
+        {
+            _parked?.Remove(token);
+        }
+
         _index.SetState(token, ref entry, EntryState.Moving);
     }
 }

@@ -3,8 +3,8 @@ namespace Mamba.Broker.Engine;
 /// <summary>The end of a message on a queue.</summary>
 internal readonly record struct RemovedMessage(ulong MessageId, MessageLocation Location, bool Persistent, long Token);
 
-/// <summary>A delivery-count to journal.</summary>
-internal readonly record struct CountedMessage(ulong MessageId, MessageLocation Location, ushort DeliveryCount);
+/// <summary>A delivery-count to journal, and until when the message is away: unix milliseconds, 0 = it is not.</summary>
+internal readonly record struct CountedMessage(ulong MessageId, MessageLocation Location, ushort DeliveryCount, long DueAt);
 
 /// <summary>A message to move to a dead-letter or expiry address. Its entry stays, in state Moving, until the move is done.</summary>
 internal readonly record struct MessageMove(
@@ -18,7 +18,11 @@ internal readonly record struct MessageMove(
     string? ErrorCondition,
     string? ErrorDescription);
 
-/// <summary>A message whose annotations are to be merged. Its entry stays, in state Moving, until that is done.</summary>
+/// <summary>
+/// A message whose annotations are to be merged, or whose own word about its retries is to be read. Its entry stays, in state Moving,
+/// until that is done. With <see cref="Failed"/> the count is raised and not journaled yet; <see cref="RetryAt"/> is as in
+/// <see cref="Settlement"/>.
+/// </summary>
 internal readonly record struct MessageMerge(
     long Token,
     ulong MessageId,
@@ -26,7 +30,9 @@ internal readonly record struct MessageMerge(
     StoredMessage? Message,
     bool Persistent,
     ushort DeliveryCount,
-    ReadOnlyMemory<byte> Annotations);
+    ReadOnlyMemory<byte> Annotations,
+    bool Failed,
+    long RetryAt);
 
 /// <summary>
 /// What a queue's state machine wants done once its lock is released. Messages in moves and merges carry a reference. Pooled.

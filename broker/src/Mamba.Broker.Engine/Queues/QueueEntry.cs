@@ -55,6 +55,9 @@ internal enum EntryFlags : byte
 
     /// <summary>The last message of its group.</summary>
     ClosesGroup = 64,
+
+    /// <summary>It says itself how it is tried again.</summary>
+    OwnRetry = 128,
 }
 
 /// <summary>
@@ -96,6 +99,8 @@ internal struct QueueEntry
     public readonly bool IsLive => State is not (EntryState.None or EntryState.Removed);
 
     public readonly bool IsGrouped => (Flags & EntryFlags.Grouped) != EntryFlags.None;
+
+    public readonly bool HasOwnRetry => (Flags & EntryFlags.OwnRetry) != EntryFlags.None;
 
     public readonly bool IsPersistent => (Flags & EntryFlags.Persistent) != EntryFlags.None;
 

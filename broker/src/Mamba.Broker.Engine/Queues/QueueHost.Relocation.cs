@@ -13,11 +13,11 @@ internal sealed partial class QueueHost
     }
 
     /// <summary>Points a message to its copy in the journal.</summary>
-    public RelocateResult Relocate(in SegmentEntry entry, MessageLocation to, out ushort deliveryCount)
+    public RelocateResult Relocate(in SegmentEntry entry, MessageLocation to, out Waiting waiting)
     {
         lock (_gate)
         {
-            return _core.Relocate(entry.Token, entry.MessageId, entry.Location, to, out deliveryCount);
+            return _core.Relocate(entry.Token, entry.MessageId, entry.Location, to, out waiting);
         }
     }
 

@@ -14,10 +14,11 @@ internal sealed partial class QueueHost
             foreach (var (token, dueAt) in _core.Scheduled)
             {
                 ref var entry = ref _core.Index.Find(token);
-                if (!Unsafe.IsNullRef(ref entry) && entry.State == EntryState.Scheduled)
+                var parkedUntil = _core.ParkedUntil(token);
+                if (!Unsafe.IsNullRef(ref entry) && entry.State == EntryState.Scheduled && (parkedUntil == 0 || parkedUntil == dueAt))
                 {
                     into.Add(new ScheduledMessage(
-                        entry.MessageId, KindOf(entry), naming.Address, naming.Subscription, dueAt, null, 0, 0, 0, 0, entry.DeliveryCount,
+                        entry.MessageId, KindOf(parkedUntil), naming.Address, naming.Subscription, dueAt, null, 0, 0, 0, 0, entry.DeliveryCount,
                         (entry.Flags & EntryFlags.Durable) != EntryFlags.None, entry.BodyLength));
                 }
             }
@@ -33,7 +34,7 @@ internal sealed partial class QueueHost
             foreach (var (token, _) in _core.Scheduled)
             {
                 ref var entry = ref _core.Index.Find(token);
-                if (!Unsafe.IsNullRef(ref entry) && entry.MessageId == messageId && KindOf(entry) == ScheduledKind.Delayed)
+                if (!Unsafe.IsNullRef(ref entry) && entry.MessageId == messageId && KindOf(_core.ParkedUntil(token)) == ScheduledKind.Delayed)
                 {
                     found = token;
                     break;
@@ -74,7 +75,7 @@ internal sealed partial class QueueHost
         return removed;
     }
 
-    private static ScheduledKind KindOf(in QueueEntry entry) => entry.DeliveryCount > 0 ? ScheduledKind.Parked : ScheduledKind.Delayed;
+    private static ScheduledKind KindOf(long parkedUntil) => parkedUntil != 0 ? ScheduledKind.Parked : ScheduledKind.Delayed;
 
     private sealed class RemovalObserver : ISettleObserver
     {

@@ -13,7 +13,7 @@ internal sealed partial class QueueHost(EngineContext context, uint id, QueueNam
     private const int PurgeBatch = 4096;
 
     private readonly Lock _gate = new();
-    private readonly QueueCore _core = new(options);
+    private readonly QueueCore _core = new(options, context.Options.Jitter);
     private readonly QueueAdmission _admission = QueueAdmission.For(options);
     private readonly PagingLimit? _paging = PagingLimit.For(options);
     private long _nextDeadline = long.MaxValue;
@@ -105,9 +105,9 @@ internal sealed partial class QueueHost(EngineContext context, uint id, QueueNam
     }
 
     /// <summary>Puts back what recovery found; before anything else runs.</summary>
-    public void Restore(byte priority, in QueueEntry entry, long deliverAt, long now, uint group)
+    public void Restore(byte priority, in QueueEntry entry, long deliverAt, bool parked, long now, uint group)
     {
-        _core.Restore(priority, entry, deliverAt, now, group);
+        _core.Restore(priority, entry, deliverAt, parked, now, group);
         Reserve(1, entry.BodyLength);
         Interlocked.Exchange(ref _nextDeadline, _core.NextDeadline);
     }
@@ -317,7 +317,7 @@ internal sealed partial class QueueHost(EngineContext context, uint id, QueueNam
             return new NodeStatus(
                 address, kind, naming.Subscription, temporary, options.Durable, index.Count, index.Bytes, index.Acquired + index.Enlisted,
                 _core.Consumers.Count, producers, counters.Enqueued, counters.Dequeued, counters.DeadLettered, counters.Expired,
-                counters.Redelivered, _admission.Refused, index.MemoryBytes) { Paused = _core.IsPaused, Dropped = index.Ring?.Dropped ?? 0 };
+                counters.Redelivered, _admission.Refused, index.MemoryBytes) { Paused = _core.IsPaused, Parked = _core.Parked, Dropped = index.Ring?.Dropped ?? 0 };
         }
     }
 

@@ -42,11 +42,13 @@ internal static class QueueMoves
         }
     }
 
-    /// <summary>A merge is done or was given up: the message is available again, with its new body when there is one.</summary>
+    /// <summary>A merge is done or was given up: the message has its new body when there is one, and what the verdict says happens to it.</summary>
     /// <returns>False when the message is no longer here.</returns>
-    public static bool CompleteMerge(this QueueCore core, long token, ulong messageId, StoredMessage? message, MessageLocation location, bool keepBody, QueueEffects effects)
+    public static bool CompleteMerge(
+        this QueueCore core, in MessageMerge merge, StoredMessage? message, MessageLocation location, bool keepBody, in RetryVerdict verdict, QueueEffects effects)
     {
-        ref var entry = ref FindMoving(core, token, messageId);
+        var token = merge.Token;
+        ref var entry = ref FindMoving(core, token, merge.MessageId);
         if (Unsafe.IsNullRef(ref entry))
         {
             if (message is not null)
@@ -62,8 +64,7 @@ internal static class QueueMoves
             Rewrite(core, token, ref entry, message, location, keepBody, effects);
         }
 
-        core.MakeAvailable(token, ref entry);
-        core.Wake(effects);
+        core.Conclude(token, ref entry, verdict, effects);
         return true;
     }
 
@@ -85,10 +86,10 @@ internal static class QueueMoves
     }
 
     /// <summary>The journal copied the message elsewhere: the entry points there from now on, unless something happened to it.</summary>
-    public static RelocateResult Relocate(this QueueCore core, long token, ulong messageId, MessageLocation from, MessageLocation to, out ushort deliveryCount)
+    public static RelocateResult Relocate(this QueueCore core, long token, ulong messageId, MessageLocation from, MessageLocation to, out Waiting waiting)
     {
         ref var entry = ref core.Index.Find(token);
-        deliveryCount = 0;
+        waiting = default;
         if (Unsafe.IsNullRef(ref entry) || entry.MessageId != messageId)
         {
             return RelocateResult.Gone;
@@ -101,7 +102,7 @@ internal static class QueueMoves
 
         entry.Address = to.Address;
         entry.OperationOffset = to.Offset;
-        deliveryCount = entry.DeliveryCount;
+        waiting = new Waiting(entry.DeliveryCount, core.ParkedUntil(token));
         core.Index.NoteMoved(token, to.Address.Segment);
         return RelocateResult.Moved;
     }
@@ -130,6 +131,7 @@ internal static class QueueMoves
             effects.Releases.Add(message);
         }
 
+        entry.Flags = (entry.Flags & ~EntryFlags.OwnRetry) | (message.HasOwnRetry ? EntryFlags.OwnRetry : EntryFlags.None);
         entry.Address = location.Address;
         entry.OperationOffset = location.Offset;
         if (location.IsStored)

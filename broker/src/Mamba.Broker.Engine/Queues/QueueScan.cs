@@ -168,7 +168,9 @@ internal static class QueueScan
                     ref var entry = ref chunk.Entries[sequence & EntryChunk.Mask];
                     if (entry.Address.Segment == segment && entry.IsLive && entry.State != EntryState.Moving)
                     {
-                        into.Add(new SegmentEntry(QueueIndex.TokenOf(level, sequence), entry.MessageId, entry.Location, entry.DeliveryCount, entry.IsPersistent));
+                        var token = QueueIndex.TokenOf(level, sequence);
+                        var waiting = new Waiting(entry.DeliveryCount, core.ParkedUntil(token));
+                        into.Add(new SegmentEntry(token, entry.MessageId, entry.Location, waiting, entry.IsPersistent));
                     }
                 }
 
@@ -221,7 +223,10 @@ internal static class QueueScan
     }
 }
 
+/// <summary>What failed deliveries left behind: how many there were, and until when the message is away (unix milliseconds, 0 = it is not).</summary>
+internal readonly record struct Waiting(ushort DeliveryCount, long DueAt);
+
 /// <summary>An entry that lies in a segment about to be rewritten.</summary>
 /// <param name="Covers">Segment of an outdated copy that the next copy has to outlive too, or 0.</param>
 internal readonly record struct SegmentEntry(
-    long Token, ulong MessageId, MessageLocation Location, ushort DeliveryCount, bool Persistent, int Covers = 0);
+    long Token, ulong MessageId, MessageLocation Location, Waiting Waiting, bool Persistent, int Covers = 0);

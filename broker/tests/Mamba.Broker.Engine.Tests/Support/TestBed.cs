@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using Mamba.Broker.Testing;
 
@@ -324,18 +325,29 @@ internal sealed class TextAnnotator : IMessageAnnotator
         original, $"|{info.Reason},{info.OriginalAddress},{info.SubscriptionName},{info.DeliveryCount},{info.ErrorCondition}");
 
     public StoredMessage MergeAnnotations(StoredMessage original, ReadOnlySpan<byte> annotations) =>
-        Append(original, "+" + Encoding.UTF8.GetString(annotations));
+        Append(original, "+" + Encoding.UTF8.GetString(annotations), annotations.Contains((byte)'~'));
+
+    /// <summary>Reads what stands behind a tilde: "text~500,3" is a delay of 500 ms and at most 3 deliveries; either may be left out.</summary>
+    public MessageRetry RetryOf(StoredMessage message)
+    {
+        var text = Encoding.UTF8.GetString(message.Span);
+        var parts = text[(text.LastIndexOf('~') + 1)..].Split(',');
+        return new MessageRetry(
+            parts[0].Length == 0 ? null : long.Parse(parts[0], CultureInfo.InvariantCulture),
+            parts[1].Length == 0 ? null : int.Parse(parts[1], CultureInfo.InvariantCulture));
+    }
 
     public StoredMessage Scheduled(StoredMessage original, ulong scheduleId, long instant) => Append(original, $"@{instant}");
 
     public IMessageFilter? RestoreFilter(ReadOnlyMemory<byte> definition) =>
         definition.IsEmpty ? null : new TextFilter(Encoding.UTF8.GetString(definition.Span));
 
-    private static StoredMessage Append(StoredMessage original, string suffix)
+    private static StoredMessage Append(StoredMessage original, string suffix, bool ownRetry = false)
     {
         var copy = original.RentSimilar(original.Length + Encoding.UTF8.GetByteCount(suffix));
         original.Span.CopyTo(copy.Buffer);
         Encoding.UTF8.GetBytes(suffix, copy.Buffer.AsSpan(original.Length));
+        copy.HasOwnRetry |= ownRetry;
         return copy;
     }
 }

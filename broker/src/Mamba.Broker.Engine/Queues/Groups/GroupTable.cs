@@ -66,6 +66,11 @@ internal sealed class GroupTable(QueueCore core)
             group.Messages--;
         }
 
+        if (group.HeldUp is not null && to is EntryState.Available or EntryState.Removed)
+        {
+            LetGo(group, token);
+        }
+
         if (group.Held == 0 && group.IsMoving)
         {
             // Not now: the change itself comes first.
@@ -81,7 +86,7 @@ internal sealed class GroupTable(QueueCore core)
     public bool MayTake(QueueConsumer consumer, long token, ref QueueEntry entry)
     {
         var group = _byToken[token];
-        if (group.IsMoving)
+        if (group.IsMoving || group.HoldsUp(token))
         {
             (group.Waiting ??= []).Add(token);
             core.Index.SetState(token, ref entry, EntryState.Reserved);
@@ -107,13 +112,30 @@ internal sealed class GroupTable(QueueCore core)
         return false;
     }
 
-    /// <summary>Whether a message set aside for a consumer is still there and its own.</summary>
+    /// <summary>
+    /// Whether a message set aside for a consumer is still there, its own, and may be taken now. If not, it leaves the consumer's lane:
+    /// where it only has to wait behind another of its group, it is set aside for that.
+    /// </summary>
     public bool IsReservedFor(QueueConsumer consumer, long token)
     {
         ref var entry = ref core.Index.Find(token);
-        return !Unsafe.IsNullRef(ref entry) && entry.State == EntryState.Reserved && _byToken[token] is { IsMoving: false } group
-            && ReferenceEquals(group.Owner, consumer);
+        if (Unsafe.IsNullRef(ref entry) || entry.State != EntryState.Reserved || _byToken[token] is not { IsMoving: false } group
+            || !ReferenceEquals(group.Owner, consumer))
+        {
+            return false;
+        }
+
+        if (!group.HoldsUp(token))
+        {
+            return true;
+        }
+
+        (group.Waiting ??= []).Add(token);
+        return false;
     }
+
+    /// <summary>A failed delivery: until it is back in line, or gone, what is behind it in its group waits too.</summary>
+    public void Hold(long token) => (_byToken[token].HeldUp ??= []).Add(MessageGroup.OrderOf(token));
 
     /// <summary>A consumer met a message that it must not have: its group goes to another.</summary>
     public void OnExcluded(QueueConsumer consumer, long token)
@@ -186,6 +208,10 @@ internal sealed class GroupTable(QueueCore core)
             {
                 HandOver(group);
             }
+            else if (!group.IsMoving)
+            {
+                Resume(group);
+            }
         }
 
         _free.Clear();
@@ -238,6 +264,17 @@ internal sealed class GroupTable(QueueCore core)
             (owner.Lane ??= new GroupLane()).Groups++;
         }
 
+        Resume(group);
+        core.NoteChange();
+        if (group.Messages == 0)
+        {
+            Rest(group);
+        }
+    }
+
+    /// <summary>What was set aside for the group is up to all again; what still has to wait is set aside anew by whoever meets it.</summary>
+    private void Resume(MessageGroup group)
+    {
         Changes++;
         if (group.Waiting is { } waiting)
         {
@@ -247,11 +284,17 @@ internal sealed class GroupTable(QueueCore core)
                 MakeAvailable(token);
             }
         }
+    }
 
-        core.NoteChange();
-        if (group.Messages == 0)
+    /// <summary>A message that held its group up holds it up no longer.</summary>
+    private void LetGo(MessageGroup group, long token)
+    {
+        if (group.HeldUp!.Remove(MessageGroup.OrderOf(token)))
         {
-            Rest(group);
+            group.HeldUp = group.HeldUp.Count == 0 ? null : group.HeldUp;
+
+            // Not now: the change itself comes first.
+            _free.Add(group);
         }
     }
 

@@ -26,8 +26,18 @@ internal sealed class MessageGroup(uint key)
     /// <summary>Of them, those that a consumer, a transaction or a move holds.</summary>
     public int Held { get; set; }
 
-    /// <summary>Messages set aside while it moves.</summary>
+    /// <summary>Messages set aside while it moves, or while one before them is held up.</summary>
     public List<long>? Waiting { get; set; }
+
+    /// <summary>Order keys of failed deliveries that hold up what is behind them; null when there are none, as there are without a retry policy.</summary>
+    public SortedSet<long>? HeldUp { get; set; }
+
+    /// <summary>Whether a failed delivery of the group stands before a message and waits for its next try.</summary>
+    public bool HoldsUp(long token) => HeldUp is not null && HeldUp.Min < OrderOf(token);
+
+    /// <summary>Where a message stands in its queue: higher levels first, then by sequence.</summary>
+    public static long OrderOf(long token) =>
+        QueueIndex.TokenOf(QueueIndex.Levels - 1 - QueueIndex.LevelOf(token), QueueIndex.SequenceOf(token));
 
     /// <summary>Its place among the groups without messages, when it is one.</summary>
     public LinkedListNode<MessageGroup>? Idle { get; set; }
@@ -45,8 +55,7 @@ internal sealed class GroupLane
     public bool HasMessages => _tokens.Count > 0;
 
     /// <summary>Adds a reserved message.</summary>
-    public void Add(long token) =>
-        _tokens.Enqueue(token, QueueIndex.TokenOf(QueueIndex.Levels - 1 - QueueIndex.LevelOf(token), QueueIndex.SequenceOf(token)));
+    public void Add(long token) => _tokens.Enqueue(token, MessageGroup.OrderOf(token));
 
     /// <summary>The first of the highest level; it may have gone from the queue meanwhile.</summary>
     public bool TryPeek(out long token) => _tokens.TryPeek(out token, out _);

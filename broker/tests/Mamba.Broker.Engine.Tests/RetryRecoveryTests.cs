@@ -1,0 +1,257 @@
+namespace Mamba.Broker.Engine.Tests;
+
+/// <summary>Counts and waits of failed deliveries over crashes, compaction, and a journal that has several words about one message.</summary>
+[TestFixture]
+internal sealed class RetryRecoveryTests
+{
+    private static readonly NodeOptions Backoff = new()
+    {
+        Retry = new RetryPolicy { InitialDelay = TimeSpan.FromSeconds(10), Jitter = 0, MaxDelay = TimeSpan.FromMinutes(1) },
+    };
+
+    [Test]
+    public async Task The_wait_goes_on_over_a_crash_and_the_count_is_kept()
+    {
+        await using var bed = Bed();
+        var queue = await bed.QueueAsync();
+        bed.PublishAll(queue, ["a", "b", "c"]);
+        var consumer = TestBed.Consume(queue);
+        var taken = consumer.TakeExactly(3);
+        consumer.SettleAndWait(Failed(taken[0]));
+        var due = bed.Now + 10_000;
+        bed.Clock.Advance(TimeSpan.FromSeconds(4));
+        await bed.CrashAsync();
+        var parked = (await bed.Engine.ListScheduledAsync(new ScheduledQuery()))[0];
+        Assert.That((parked.Kind, parked.DueAt, parked.DeliveryCount), Is.EqualTo((ScheduledKind.Parked, due, 1u)));
+        Assert.That(bed.Engine.Find("q")!.Describe(), Has.Property("Depth").EqualTo(3).And.Property("Parked").EqualTo(1));
+        consumer = TestBed.Consume(bed.Engine.Find("q")!);
+        Assert.That(consumer.TakeExactly(2).Select(static one => one.Text), Is.EqualTo(new[] { "b", "c" }));
+        bed.Clock.Advance(TimeSpan.FromSeconds(6));
+        Assert.That(consumer.Take(), Has.Property("Text").EqualTo("a").And.Property("DeliveryCount").EqualTo(1));
+    }
+
+    [Test]
+    public async Task What_fell_due_while_the_broker_was_down_is_in_its_place()
+    {
+        await using var bed = Bed();
+        var queue = await bed.QueueAsync();
+        bed.PublishAll(queue, ["a", "b"]);
+        var consumer = TestBed.Consume(queue);
+        consumer.SettleAndWait(Failed(consumer.Take()));
+        await bed.Engine.DisposeAsync();
+        bed.Clock.Advance(TimeSpan.FromMinutes(1));
+        await bed.RestartAsync();
+        Assert.That(bed.Drain("q"), Is.EqualTo(new[] { "a", "b" }));
+    }
+
+    [Test]
+    public async Task Of_several_waits_the_last_one_holds_over_a_crash()
+    {
+        await using var bed = Bed();
+        var queue = await bed.QueueAsync();
+        bed.PublishAll(queue, ["counted", "delayed"]);
+        var consumer = TestBed.Consume(queue);
+        var taken = consumer.TakeExactly(2);
+        consumer.SettleAndWait(Failed(taken[0]));
+        consumer.SettleAndWait(Later(taken[1], bed.Now + 1_000));
+        bed.Clock.Advance(TimeSpan.FromSeconds(10));
+        taken = consumer.TakeExactly(2);
+        consumer.SettleAndWait(Failed(taken[0]));
+        consumer.SettleAndWait(Later(taken[1], bed.Now + 2_000));
+        await bed.CrashAsync();
+        var list = await bed.Engine.ListScheduledAsync(new ScheduledQuery());
+        Assert.That(list.Select(item => (item.DueAt - bed.Now, item.DeliveryCount)), Is.EqualTo(new[] { (2_000L, 0u), (20_000L, 2u) }));
+    }
+
+    [Test]
+    public async Task A_message_that_failed_again_without_a_wait_is_there_after_a_crash()
+    {
+        await using var bed = Bed();
+        var queue = await bed.QueueAsync();
+        bed.Publish(queue, "a");
+        var consumer = TestBed.Consume(queue);
+        consumer.SettleAndWait(Failed(consumer.Take()));
+        bed.Clock.Advance(TimeSpan.FromSeconds(10));
+        var taken = consumer.Take();
+        consumer.SettleAndWait(Failed(taken) with { RetryAt = bed.Now });
+        await bed.CrashAsync();
+        Assert.That(TestBed.Consume(bed.Engine.Find("q")!).Take().DeliveryCount, Is.EqualTo(2));
+    }
+
+    [Test]
+    public async Task Count_and_wait_are_one_record()
+    {
+        using var disk = new HeldDisk();
+        await using var bed = new TestBed(options => options with { DefaultNodeOptions = Backoff, Files = disk, Sync = true });
+        var queue = await bed.QueueAsync();
+        bed.Publish(queue, "a");
+        var consumer = TestBed.Consume(queue);
+        var before = disk.Syncs;
+        consumer.SettleAndWait(Failed(consumer.Take()));
+        Assert.That(disk.Syncs - before, Is.EqualTo(1));
+        bed.Clock.Advance(TimeSpan.FromSeconds(10));
+        before = disk.Syncs;
+        consumer.SettleAndWait(Failed(consumer.Take()) with { MessageAnnotations = "x"u8.ToArray() });
+        Assert.That(disk.Syncs - before, Is.EqualTo(1), "with new annotations too");
+    }
+
+    [Test]
+    public async Task A_parked_message_and_its_wait_outlive_the_segments_they_were_written_to()
+    {
+        await using var bed = new TestBed(static options => options with { CompactionMinSegments = 1, DefaultNodeOptions = Backoff });
+        var queue = await bed.QueueAsync();
+        bed.PublishAll(queue, ["a", "b"]);
+        var consumer = TestBed.Consume(queue);
+        consumer.SettleAndWait(Failed(consumer.Take()));
+        var due = bed.Now + 10_000;
+        consumer.Close();
+        var filler = await bed.QueueAsync("filler");
+        for (var round = 0; round < 4; round++)
+        {
+            bed.PublishAll(filler, [.. Enumerable.Repeat(new string('f', 60_000), 30)]);
+            bed.Drain("filler");
+        }
+
+        TestBed.WaitUntil(
+            () =>
+            {
+                bed.Engine.CompactAsync().GetAwaiter().GetResult();
+                return bed.Events.Count("segment 1 ") > 0;
+            },
+            "the first segment to go");
+        await bed.CrashAsync();
+        var parked = (await bed.Engine.ListScheduledAsync(new ScheduledQuery { Address = "q" }))[0];
+        Assert.That((parked.DueAt, parked.DeliveryCount), Is.EqualTo((due, 1u)));
+        bed.Clock.Advance(TimeSpan.FromSeconds(10));
+        Assert.That(bed.Drain("q"), Is.EqualTo(new[] { "a", "b" }));
+    }
+
+    [Test]
+    public async Task A_message_that_is_parked_during_a_compaction_keeps_its_wait()
+    {
+        using var disk = new HeldDisk();
+        await using var bed = new TestBed(options => options with { CompactionMinSegments = 1, DefaultNodeOptions = Backoff, Files = disk, Sync = true });
+        var queue = await bed.QueueAsync();
+        bed.Publish(queue, "a");
+        var consumer = TestBed.Consume(queue);
+        var taken = consumer.Take();
+        var filler = await bed.QueueAsync("filler");
+        await bed.Engine.Compactor.Turn.WaitAsync();
+        for (var round = 0; round < 4; round++)
+        {
+            bed.PublishAll(filler, [.. Enumerable.Repeat(new string('f', 60_000), 30)]);
+            var drain = TestBed.Consume(filler);
+            foreach (var one in drain.TakeExactly(30))
+            {
+                drain.SettleAndWait(Settlement.Accept(one.Token));
+            }
+
+            drain.Close();
+        }
+
+        disk.Hold();
+        bed.Engine.Compactor.Turn.Release();
+        disk.WaitUntilHeld();
+        var recorder = new SettleRecorder(1);
+        consumer.Subscription.Settle([Failed(taken)], recorder);
+        disk.LetGo();
+        recorder.Wait();
+        TestBed.WaitUntil(
+            () =>
+            {
+                bed.Engine.CompactAsync().GetAwaiter().GetResult();
+                return bed.Events.Count("segment 1 ") > 0;
+            },
+            "the first segment to go");
+        await bed.RestartAsync();
+        var parked = (await bed.Engine.ListScheduledAsync(new ScheduledQuery { Address = "q" }))[0];
+        Assert.That((parked.DueAt, parked.DeliveryCount), Is.EqualTo((bed.Now + 10_000, 1u)));
+    }
+
+    [Test]
+    public async Task A_nodes_own_policy_is_kept_with_its_definition()
+    {
+        await using var bed = new TestBed();
+        var own = new NodeOptions
+        {
+            MaxDeliveries = 3,
+            Retry = new RetryPolicy
+            {
+                InitialDelay = TimeSpan.FromMilliseconds(17),
+                Multiplier = 1.5,
+                Jitter = 0.25,
+                MaxDelay = TimeSpan.FromDays(2),
+                Order = RetryOrder.Group,
+            },
+        };
+        await bed.QueueAsync("q", own);
+        await bed.QueueAsync("plain", new NodeOptions { MaxDeliveries = 3 });
+        await bed.CrashAsync();
+        Assert.That(bed.Engine.Find("q")!.Options, Is.EqualTo(own));
+        Assert.That(bed.Engine.Find("plain")!.Options.Retry, Is.Null);
+    }
+
+    [Test]
+    public async Task Nothing_is_lost_or_doubled_whatever_fails_and_crashes([Range(1, 15)] int seed)
+    {
+        await using var bed = new TestBed(static options => options with
+        {
+            DefaultNodeOptions = Backoff with { MaxDeliveries = 4 },
+            SegmentBytes = 128 * 1024,
+            CompactionMinSegments = 1,
+        });
+        var random = new Random(seed);
+        var model = new Dictionary<string, (uint Count, long Due)>(StringComparer.Ordinal);
+        var accepted = 0;
+        var number = 0;
+        for (var step = 0; step < 60; step++)
+        {
+            var queue = await bed.QueueAsync();
+            var texts = Enumerable.Range(0, random.Next(1, 6)).Select(_ => $"{number++}-{new string('x', 3_000)}").ToArray();
+            bed.PublishAll(queue, texts);
+            Array.ForEach(texts, text => model[text] = (0, 0));
+            var consumer = TestBed.Consume(queue);
+            while (random.Next(8) != 0 && consumer.TryTake() is { } taken)
+            {
+                var (count, due) = model[taken.Text];
+                Assert.That(taken.DeliveryCount, Is.EqualTo(count));
+                Assert.That(due, Is.LessThanOrEqualTo(bed.Now), "it came too early");
+                if (random.Next(3) == 0)
+                {
+                    consumer.SettleAndWait(Settlement.Accept(taken.Token));
+                    model.Remove(taken.Text);
+                    accepted++;
+                }
+                else
+                {
+                    consumer.SettleAndWait(Failed(taken));
+                    model[taken.Text] = (count + 1, bed.Now + Backoff.Retry!.DelayOf((int)count + 1, 0.5));
+                    if (count == 3)
+                    {
+                        model.Remove(taken.Text);
+                    }
+                }
+            }
+
+            consumer.Close();
+            bed.Clock.Advance(TimeSpan.FromSeconds(random.Next(0, 8)));
+            if (random.Next(6) == 0)
+            {
+                await bed.CrashAsync();
+            }
+        }
+
+        await bed.CrashAsync();
+        var waiting = (await bed.Engine.ListScheduledAsync(new ScheduledQuery { Address = "q" })).Select(static item => (item.DueAt, item.DeliveryCount)).Order();
+        Assert.That(waiting, Is.EqualTo(model.Values.Where(one => one.Due > bed.Now).Select(static one => (one.Due, one.Count)).Order()));
+        bed.Clock.Advance(TimeSpan.FromMinutes(2));
+        Assert.That(bed.Drain("q"), Is.EquivalentTo(model.Keys));
+        Assert.That(bed.Drain("DLQ.q"), Has.Count.EqualTo(number - accepted - model.Count));
+    }
+
+    private static TestBed Bed() => new(static options => options with { DefaultNodeOptions = Backoff });
+
+    private static Settlement Failed(Taken taken) => new(taken.Token, OutcomeKind.Modified, DeliveryFailed: true);
+
+    private static Settlement Later(Taken taken, long at) => new(taken.Token, OutcomeKind.Modified, RetryAt: at);
+}
