@@ -13,7 +13,7 @@ public sealed partial class MessageEngine
         try
         {
             var topicNode = FindTopic(topic);
-            if (_subscriptions.TryGetValue(key, out var found))
+            if (_subscriptions.TryGetValue(key, out var found) && !found.IsDeleted)
             {
                 if (found.IsSame(topic, options))
                 {

@@ -60,6 +60,23 @@ export default {
     assert.deepEqual([high.total, low.total], [5, 3]);
   },
 
+  async 'an-exclusive-consumer-keeps-others-away'(t) {
+    const queue = t.queue();
+    const exclusive = { source: { address: queue }, properties: { exclusive: true } };
+    const [first, second] = [await t.connect(), await t.connect()];
+    const only = await first.receiver(exclusive);
+    assert.equal((await second.refusedReceiver(queue)).error.condition, 'amqp:resource-locked');
+    const browser = await (await second.session()).receiver({ source: { address: queue, distribution_mode: 'copy' } });
+    await (await second.sender(queue)).accepted({ body: 'mine' });
+    assert.deepEqual((await browser.takeAvailable()).map((d) => d.body), ['mine'], 'a browser takes nothing from anybody');
+    assert.deepEqual(await only.bodies(1), ['mine']);
+    await only.close();
+    const plain = await (await second.session()).receiver(queue);
+    assert.equal((await (await first.session()).refused('receiver', exclusive)).error.condition, 'amqp:resource-locked', 'somebody is there');
+    await plain.close();
+    await (await (await first.session()).receiver(exclusive)).close();
+  },
+
   async 'an-address-of-256-characters-is-refused'(t) {
     const client = await t.connect();
     const { error, terminus } = await client.refusedSender('x'.repeat(256));

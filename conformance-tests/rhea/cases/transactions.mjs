@@ -352,15 +352,34 @@ export default {
     assert.ok(fields.error.condition);
   },
 
-  async 'a-rejected-transactional-send-leaves-the-rest-whole'(t) {
+  async 'a-rejected-transactional-send-dooms-its-transaction'(t) {
     const { coordinator, session, sender, onlooker } = await ready(t);
     const relay = await session.sender({ target: {} });
     const txn = await coordinator.declare();
-    const refused = await relay.send({ body: 'without address' }, { txn });
+    const refused = await relay.send({ to: `closed.${t.unique('q')}`, body: 'to nowhere' }, { txn });
     assert.equal((refused.outcome ?? refused).type, 'rejected');
-    await sender.accepted({ body: 'kept' }, { txn });
-    assert.equal((await coordinator.commit(txn)).type, 'accepted');
-    assert.deepEqual(await onlooker.bodies(1), ['kept']);
+    await sender.accepted({ body: 'not without the other' }, { txn });
+    const answer = await coordinator.commit(txn);
+    assert.deepEqual([answer.type, answer.error.condition], ['rejected', 'amqp:transaction:rollback']);
+    await onlooker.nothing();
+    const next = await coordinator.declare();
+    await sender.accepted({ body: 'sound' }, { txn: next });
+    assert.equal((await coordinator.commit(next)).type, 'accepted');
+    assert.deepEqual(await onlooker.bodies(1), ['sound']);
+  },
+
+  async 'a-sender-that-waits-for-no-outcome-learns-at-commit-that-a-queue-is-full'(t) {
+    const queue = `small.${t.queue()}`;
+    const client = await t.connect();
+    const [sender, coordinator] = [await client.sender(queue), await client.coordinator()];
+    for (let i = 0; i < 4; i++) await sender.accepted({ body: i });
+    const txn = await coordinator.declare();
+    for (const body of ['fits', 'one too many']) sender.post({ body }, { txn });
+    const answer = await coordinator.commit(txn);
+    assert.deepEqual([answer.type, answer.error.condition], ['rejected', 'amqp:transaction:rollback']);
+    assert.match(answer.error.description, /has reached its limit/);
+    await sender.accepted({ body: 4 });
+    assert.deepEqual(await (await client.receiver(queue)).bodies(5), [0, 1, 2, 3, 4], 'the room it had reserved is free again');
   },
 
   async 'a-settled-send-that-fails-spoils-its-transaction'(t) {

@@ -55,13 +55,29 @@ internal sealed class SubscriptionNode : ISubscriptionNode, IQueueOwner
 
     public void OnConsumerDetached(int left)
     {
-        if (left == 0 && !Key.Durable)
+        if (left == 0 && !Key.Durable && EndUnused())
         {
+            Volatile.Write(ref _deleted, 1);
             _end(this);
         }
 
         Topic.CheckLifetime();
     }
+
+    /// <summary>Ends the queue unless a consumer came meanwhile; whether this call ended it. Nobody can attach to it any more then.</summary>
+    private bool EndUnused() => Host.Run(
+        new List<QueueConsumer>(),
+        static (core, none, effects) =>
+        {
+            if (core.IsDeleted || core.Consumers.Count > 0)
+            {
+                return false;
+            }
+
+            core.Delete(none, effects);
+            return true;
+        },
+        journaled: true);
 
     /// <summary>True when the options ask for the same subscription.</summary>
     public bool IsSame(string topic, SubscriptionOptions options) =>

@@ -47,7 +47,7 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
         Listener = new ListenerContext(transport.LocalEndPoint, transport.RemoteEndPoint, transport.IsTls, transport.ClientCertificate);
         _protocol = new ConnectionEngine(server.SettingsFor(Listener), this);
         _binder = new LinkBinder(this);
-        _transactions = new TransactionTable(server);
+        _transactions = new TransactionTable(server, id);
         _nextTick = long.MaxValue;
         SetDeadline(server.Options.OpenDeadline, "no open within the deadline");
     }

@@ -158,12 +158,14 @@ internal sealed class InboundLink : LinkHandler, IPublishObserver, IProducer
         }
 
         var error = AddTo(transaction, incoming.Message, node);
+        if (error is not null)
+        {
+            Doom(state, error);
+        }
+
         if (incoming.Settled)
         {
-            if (error is not null)
-            {
-                transaction.Work.MarkRollbackOnly(error.Description!);
-            }
+            // Nobody waits for an outcome.
         }
         else if (error is not null)
         {
@@ -196,9 +198,10 @@ internal sealed class InboundLink : LinkHandler, IPublishObserver, IProducer
             return;
         }
 
-        if (settled && state is TransactionalState settledInTransaction)
+        var transaction = state as TransactionalState;
+        Doom(transaction, error);
+        if (settled && transaction is not null)
         {
-            Connection.Transactions.Find(settledInTransaction.TxnId)?.Work.MarkRollbackOnly(error.Description ?? error.Condition.Value);
             GiveCreditBack();
             return;
         }
@@ -211,8 +214,21 @@ internal sealed class InboundLink : LinkHandler, IPublishObserver, IProducer
             return;
         }
 
-        Reject(deliveryId, state as TransactionalState, error);
+        Reject(deliveryId, transaction, error);
         GiveCreditBack();
+    }
+
+    /// <summary>
+    /// A transaction is all or nothing: one that lost a message is not committed without it. A sender that does not wait for the
+    /// outcome of each message (JMS clients do not) would not notice before, or at all.
+    /// </summary>
+    private void Doom(TransactionalState? state, AmqpError error)
+    {
+        if (state is not null)
+        {
+            Connection.Transactions.Find(state.TxnId)?.Work.MarkRollbackOnly(
+                $"a message was refused: {(error.Description ?? error.Condition.Value).TrimEnd('.')}");
+        }
     }
 
     /// <summary>Only outcomes that the source lists may be sent (AMQP 1.0 §3.5.3).</summary>

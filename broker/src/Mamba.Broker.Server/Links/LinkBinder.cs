@@ -18,6 +18,9 @@ internal sealed class LinkBinder(AmqpConnection connection)
     /// <summary>Characters of the container-id, and of the link's name, that go into the address of a node made for the link.</summary>
     private const int NameInAddress = 48;
 
+    /// <summary>How often a link may find that the subscription it is to join has just ended.</summary>
+    private const int MaxAttempts = 10;
+
     private static readonly Symbol[] AllOutcomes =
         [new("amqp:accepted:list"), new("amqp:rejected:list"), new("amqp:released:list"), new("amqp:modified:list")];
 
@@ -156,20 +159,32 @@ internal sealed class LinkBinder(AmqpConnection connection)
             throw new LinkRefusedException(Refusal.NotOwner(node.Address));
         }
 
-        var binding = await connection.InTurn(SourceBinding.MakeAsync(Server.Engine, Server.Time, connection.ContainerId, node, attach));
-        if (IsAbandoned(link))
-        {
-            Abandon(link, owner);
-            return;
-        }
-
         var settled = attach.SndSettleMode == SenderSettleMode.Settled;
-        var terms = new OutboundTerms(node.Address, settled, source.DefaultOutcome, binding.CloseTerminus, owner);
-        var handler = new OutboundLink(connection, link, terms);
-        var subscription = binding.Subscribe(handler);
-        Adopt(link, handler);
-        link.Attach(ReplyToReceiver(attach, DescribeSource(source, node, binding)));
-        handler.Open(subscription);
+        for (var attempt = 1; ; attempt++)
+        {
+            var binding = await connection.InTurn(SourceBinding.MakeAsync(Server.Engine, Server.Time, connection.ContainerId, node, attach));
+            if (IsAbandoned(link))
+            {
+                binding.Abandon();
+                Abandon(link, owner);
+                return;
+            }
+
+            var terms = new OutboundTerms(node.Address, settled, source.DefaultOutcome, binding.CloseTerminus, owner);
+            var handler = new OutboundLink(connection, link, terms);
+            try
+            {
+                var subscription = binding.Subscribe(handler);
+                Adopt(link, handler);
+                link.Attach(ReplyToReceiver(attach, DescribeSource(source, node, binding)));
+                handler.Open(subscription);
+                return;
+            }
+            catch (EngineException e) when (attempt < MaxAttempts && binding.IsOvertaken(e))
+            {
+                // It ended between our finding it and our joining: it is made anew.
+            }
+        }
     }
 
     private void BindRequests(ReceiverEndpoint link, Attach attach)

@@ -10,6 +10,7 @@ internal sealed class SourceBinding
 {
     private static readonly Symbol PriorityKey = new("priority");
     private static readonly Symbol PriorityAlias = new("rabbitmq:priority");
+    private static readonly Symbol ExclusiveKey = new("exclusive");
 
     private readonly IMessageNode _node;
     private readonly ISubscriptionNode? _named;
@@ -44,6 +45,7 @@ internal sealed class SourceBinding
         var options = new SubscribeOptions
         {
             Browse = isCopy && node.Kind == NodeKind.Queue,
+            Exclusive = !isCopy && node.Kind == NodeKind.Queue && IsSet(attach.Properties, ExclusiveKey),
             Priority = ReadPriority(attach.Properties),
             Filter = filters.Filter,
             NoLocalOrigin = filters.NoLocal ? clientId : null,
@@ -78,6 +80,22 @@ internal sealed class SourceBinding
     public ISubscription Subscribe(ISubscriber subscriber) =>
         _named is null ? _node.Subscribe(_options, subscriber) : _named.Subscribe(_options, subscriber);
 
+    /// <summary>
+    /// The attach came to nothing: a subscription that lives as long as its links must not stay because of one that never was.
+    /// </summary>
+    public void Abandon()
+    {
+        if (_named is { Key.Durable: false, IsDeleted: false })
+        {
+            _named.Subscribe(_options, NoSubscriber.Instance).Close(SettleOnClose.Released);
+        }
+    }
+
+    /// <summary>Whether a failure to subscribe only means that the subscription ended meanwhile: its last link left, or it was unsubscribed.</summary>
+    public bool IsOvertaken(EngineException failure) => failure.Error == EngineError.NotFound && _named is not null;
+
+    private static bool IsSet(AmqpMap? properties, Symbol key) => properties?[key] is true or "true";
+
     private static int ReadPriority(AmqpMap? properties) => (properties?[PriorityKey] ?? properties?[PriorityAlias]) switch
     {
         int number => number,
@@ -89,4 +107,20 @@ internal sealed class SourceBinding
         string text when int.TryParse(text, out var number) => number,
         _ => 0,
     };
+
+    /// <summary>Wants nothing, and is gone at once.</summary>
+    private sealed class NoSubscriber : ISubscriber
+    {
+        public static readonly NoSubscriber Instance = new();
+
+        public void OnReady()
+        {
+            // It closes in a moment, and the next consumer is woken then.
+        }
+
+        public void OnNodeDeleted()
+        {
+            // Nothing is left to end.
+        }
+    }
 }

@@ -13,7 +13,9 @@ namespace Mamba.Broker.Server.Links;
 /// The open transactions of one connection. An id is good on every session of the connection (amqp:multi-ssns-per-txn) and
 /// dies with its discharge, its coordinator link, or its age. Touched only by the connection's turns.
 /// </summary>
-internal sealed class TransactionTable(ServerContext server)
+/// <param name="server">What all connections share.</param>
+/// <param name="connection">The connection's number, for the log.</param>
+internal sealed class TransactionTable(ServerContext server, long connection)
 {
     private readonly Dictionary<ulong, OpenTransaction> _open = [];
     private readonly Dictionary<SessionEndpoint, int> _ofSession = [];
@@ -99,6 +101,8 @@ internal sealed class TransactionTable(ServerContext server)
             {
                 transaction.Work.MarkRollbackOnly(
                     $"it was open for more than {server.Options.TransactionTimeout.TotalSeconds:0} seconds; commit sooner, or raise the limit");
+                ServerLog.TransactionTooOld(
+                    server.Logger, connection, server.Options.TransactionTimeout.TotalSeconds, transaction.Work.Operations);
                 transaction.Work.Rollback();
             }
         }
