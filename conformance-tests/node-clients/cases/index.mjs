@@ -1,6 +1,9 @@
+import amqp10 from './amqp10.mjs';
+import azure from './azure.mjs';
 import nest from './nest.mjs';
+import rheaPromise from './rhea-promise.mjs';
 
-const suites = { nest };
+const suites = { nest, 'rhea-promise': rheaPromise, azure, amqp10 };
 const DefaultTimeout = Number(process.env.CASE_TIMEOUT ?? 60_000);
 
 /** Every case: { name, profile, timeout, run }. profile says which broker it needs: default, mortal (README.md). */

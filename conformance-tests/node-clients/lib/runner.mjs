@@ -44,7 +44,7 @@ function part(title, lines) {
 }
 
 function describe(error) {
-  const lines = [error?.stack?.includes('/cases/') ? error.stack : String(error?.stack ?? error)];
+  const lines = [error?.stack ?? show(error) ?? String(error)];
   if (error && 'expected' in error && 'actual' in error) lines.push(`expected: ${show(error.expected)}`, `came:     ${show(error.actual)}`);
   return lines.join('\n');
 }
