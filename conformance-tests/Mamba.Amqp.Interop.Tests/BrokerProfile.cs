@@ -48,6 +48,8 @@ public sealed record BrokerProfile(string Name, long MaxMessageSize, bool Allows
                 new JsonObject { ["pattern"] = "kept.#", ["kind"] = "topic", ["retain"] = 3 },
                 new JsonObject { ["pattern"] = "ring.dead.#", ["maxLength"] = 3, ["overflow"] = "dropHead", ["deadLetterDropped"] = true },
                 new JsonObject { ["pattern"] = "ring.#", ["maxLength"] = 3, ["overflow"] = "dropHead" },
+                new JsonObject { ["pattern"] = "last.#", ["lastValueKey"] = "symbol" },
+                new JsonObject { ["pattern"] = "seen.#", ["lastValueKey"] = "symbol", ["nonDestructive"] = true },
                 new JsonObject { ["pattern"] = "single.#", ["singleActiveConsumer"] = true },
                 new JsonObject
                 {

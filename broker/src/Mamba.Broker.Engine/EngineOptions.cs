@@ -79,6 +79,9 @@ public sealed record NodePattern(string Pattern, NodeOptions Options)
 /// <summary>Settings of one queue or topic (for a topic: of its subscriptions' queues).</summary>
 public sealed record NodeOptions
 {
+    /// <summary>Most characters of a message's key; see <see cref="LastValueKey"/>.</summary>
+    public const int MaxKeyLength = 1_024;
+
     /// <summary>Durable nodes survive a restart, and so do durable messages on them. Default true.</summary>
     public bool Durable { get; init; } = true;
 
@@ -96,6 +99,15 @@ public sealed record NodeOptions
 
     /// <summary>Whether one consumer gets all messages while the others wait to take over from it. Default false.</summary>
     public bool SingleActiveConsumer { get; init; }
+
+    /// <summary>
+    /// Which annotation or application property a message's key stands in: a newer message with the same key takes the place of an older
+    /// one that nobody holds. Null (default) = messages never replace each other. See <see cref="IMessageAnnotator.LastValueKey"/>.
+    /// </summary>
+    public string? LastValueKey { get; init; }
+
+    /// <summary>Whether consumers get copies, as browsers that follow: messages leave by being replaced, dropped, purged or expired. Default false.</summary>
+    public bool NonDestructive { get; init; }
 
     /// <summary>Failed deliveries (delivery-count) at which a message is dead-lettered; 0 = never. Default 10.</summary>
     public int MaxDeliveries { get; init; } = 10;

@@ -282,7 +282,7 @@ public sealed partial class MessageEngine
     {
         var settings = _context.Options.OptionsFor(definition.Address);
         var options = definition.Options is null ? settings : definition.Options with { Retain = settings.Retain, RetainBytes = settings.RetainBytes };
-        return definition.IsDeadLetter ? options with { IsDeadLetter = true, MaxMessages = 0, MaxBytes = 0, Overflow = OverflowPolicy.Reject } : options;
+        return definition.IsDeadLetter ? options with { IsDeadLetter = true, MaxMessages = 0, MaxBytes = 0, Overflow = OverflowPolicy.Reject, LastValueKey = null, NonDestructive = false } : options;
     }
 
     private IRoutingNode MakeNode(NodeDefinition definition, TemporaryLifetime? lifetime)

@@ -24,12 +24,13 @@ import limits from './limits.mjs';
 import links from './links.mjs';
 import groups from './groups.mjs';
 import kinds from './kinds.mjs';
+import lastvalues from './lastvalues.mjs';
 import hostile from './hostile.mjs';
 import management from './management.mjs';
 
 const suites = {
   connect, sasl, websocket, sender, outcomes, settlement, prefetch, credit, types, messages, large, transactions, relay, dynamic,
-  expiry, deadletter, addresses, topics, wildcards, retained, selectors, encodings, limits, links, hostile, groups, kinds, management,
+  expiry, deadletter, addresses, topics, wildcards, retained, selectors, encodings, limits, links, hostile, groups, kinds, lastvalues, management,
 };
 const DefaultTimeout = Number(process.env.CASE_TIMEOUT ?? 20_000);
 

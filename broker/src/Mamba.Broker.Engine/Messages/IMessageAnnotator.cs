@@ -67,6 +67,14 @@ public interface IMessageAnnotator
     StoredMessage Scheduled(StoredMessage original, ulong scheduleId, long instant);
 
     /// <summary>
+    /// The key of a message on a queue of last values, compared exactly; null when it has none. What a property of another type comes
+    /// to as text is its key.
+    /// </summary>
+    /// <param name="message">The message.</param>
+    /// <param name="name">The annotation or application property; see <see cref="NodeOptions.LastValueKey"/>.</param>
+    string? LastValueKey(StoredMessage message, string name);
+
+    /// <summary>
     /// Makes the filter of a durable subscription again after a restart, from the bytes in
     /// <see cref="SubscriptionOptions.FilterDefinition"/>; null when they are empty or no longer understood.
     /// </summary>

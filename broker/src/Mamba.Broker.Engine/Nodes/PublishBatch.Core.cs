@@ -148,19 +148,39 @@ public sealed partial class PublishBatch
     {
         var ids = ArrayPool<uint>.Shared.Rent(entry.TargetCount);
         var durable = 0;
+        var keyed = false;
         for (var i = 0; i < entry.TargetCount; i++)
         {
             var host = _targets[entry.FirstTarget + i];
             if (entry.Message.Durable && host.Durable)
             {
                 ids[durable++] = host.Id;
+                keyed |= host.HasKeys;
             }
         }
 
         records.BeginRecord();
         EnqueueOperation.Write(records, entry.Message, entry.MessageId, 0, transient: durable == 0, ids.AsSpan(0, durable));
+        if (keyed)
+        {
+            WriteReplaced(records, entry);
+        }
+
         entry.Record = records.EndRecord();
         ArrayPool<uint>.Shared.Return(ids);
+    }
+
+    /// <summary>What the message replaces goes in its record.</summary>
+    private void WriteReplaced(JournalBatch records, in PublishEntry entry)
+    {
+        for (var i = 0; i < entry.TargetCount; i++)
+        {
+            var host = _targets[entry.FirstTarget + i];
+            if (host.Durable)
+            {
+                host.Claim(records, entry.Message, entry.MessageId);
+            }
+        }
     }
 
     /// <summary>Puts messages on their queues: one lock turn per run of messages for the same queue.</summary>
@@ -284,6 +304,7 @@ public sealed partial class PublishBatch
             for (var t = 0; t < entry.TargetCount; t++)
             {
                 _targets[entry.FirstTarget + t].Unreserve(1, entry.Message.Length);
+                _targets[entry.FirstTarget + t].Unclaim(entry.MessageId);
                 _targets[entry.FirstTarget + t].EndFlight();
             }
         }

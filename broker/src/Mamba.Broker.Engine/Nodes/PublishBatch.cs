@@ -23,6 +23,9 @@ public enum PublishOutcome : byte
 
     /// <summary>The address has as many repeating schedules as it may: <see cref="EngineOptions.MaxSchedulesPerAddress"/>.</summary>
     TooManySchedules,
+
+    /// <summary>The message's key is longer than <see cref="NodeOptions.MaxKeyLength"/>.</summary>
+    KeyTooLong,
 }
 
 /// <summary>Answer to one published message.</summary>

@@ -61,7 +61,13 @@ internal sealed class QueueNode : IRoutingNode, IQueueOwner
             return PublishOutcome.NotFound;
         }
 
-        return targets.TryAdd(Host, message.Length, targets.Count) ? PublishOutcome.Accepted : PublishOutcome.RejectedFull;
+        var outcome = Host.Admit(message);
+        if (outcome == PublishOutcome.Accepted)
+        {
+            targets.Add(Host);
+        }
+
+        return outcome;
     }
 
     public void MarkDeleted()

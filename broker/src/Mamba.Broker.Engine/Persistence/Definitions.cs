@@ -16,7 +16,7 @@ internal sealed record SubscriptionDefinition(
 /// <code>
 ///   define node          | 4 | id u32 | kind u8 | flags u8 | address | has options u8 | options |
 ///     flags              | 1 dead-letter queue, 2 paused, 4 a retry policy follows the options
-///     has options        | 0 none, 1 those of the first two lines, 2 all
+///     has options        | 0 none, 1 those of the first two lines, 2 of all three, 3 fields (see OptionFields) behind them
 ///     options            | durable u8 | max messages i64 | max bytes i64 | max deliveries i32 | max acquires i32 |
 ///                        | dead-letter address | expiry address |
 ///                        | overflow u8 | dead-letter dropped u8 | single active consumer u8 |
@@ -35,7 +35,8 @@ internal static class DefinitionOperation
     private const int DeadLetterFlag = 1;
     private const int PausedFlag = 2;
     private const int RetryFlag = 4;
-    private const byte AllOptions = 2;
+    private const byte ThreeLines = 2;
+    private const byte AllOptions = 3;
 
     public static void Write(JournalBatch batch, NodeDefinition node)
     {
@@ -57,6 +58,7 @@ internal static class DefinitionOperation
             WriteByte(batch, (byte)options.Overflow);
             WriteByte(batch, options.DeadLetterDropped ? (byte)1 : (byte)0);
             WriteByte(batch, options.SingleActiveConsumer ? (byte)1 : (byte)0);
+            OptionFields.Write(batch, options);
         }
 
         if (node.Options?.Retry is { } retry)
@@ -113,7 +115,7 @@ internal static class DefinitionOperation
                 ExpiryAddress = ReadString(ref span),
                 IsDeadLetter = deadLetter,
             };
-            if (layout == AllOptions)
+            if (layout >= ThreeLines)
             {
                 options = options with
                 {
@@ -122,6 +124,8 @@ internal static class DefinitionOperation
                     SingleActiveConsumer = ReadByte(ref span) != 0,
                 };
             }
+
+            options = layout >= AllOptions ? OptionFields.Read(options, ref span) : options;
         }
 
         if (options is not null && (flags & RetryFlag) != 0)

@@ -27,6 +27,7 @@ internal sealed partial class QueueCore
         _policy = new DeliveryPolicy(options, jitter ?? (static () => 0.5));
         _gate = options.SingleActiveConsumer ? new ConsumerGate(this, single: true) : null;
         _index.Ring = RingLimit.For(this, options);
+        _index.LastValues = LastValueTable.For(options);
     }
 
     public QueueIndex Index => _index;
@@ -48,7 +49,7 @@ internal sealed partial class QueueCore
     public long NextDeadline => Math.Min(_earliestExpiry, _schedule?.NextDue ?? long.MaxValue);
 
     /// <summary>Adds a message. Call <see cref="Wake"/> after the last of a batch.</summary>
-    public long Enqueue(in NewEntry item, bool keepBody, bool delivered, long now, QueueEffects effects)
+    public void Enqueue(in NewEntry item, bool keepBody, string? key, long now, QueueEffects effects)
     {
         var message = item.Message;
         var due = message.DeliverAt <= now;
@@ -62,22 +63,31 @@ internal sealed partial class QueueCore
             Message = keepBody ? message : null,
             DeliveryCount = item.DeliveryCount,
             State = due ? EntryState.Available : EntryState.Scheduled,
-            Flags = FlagsOf(message, item.Persistent, delivered),
+            Flags = FlagsOf(message, item.Persistent),
         };
-        var token = _index.Append(message.Priority, entry);
-        if (message.GroupKey != 0)
-        {
-            AddToGroup(token, message.GroupKey);
-        }
-
-        Track(token, entry, due ? 0 : message.DeliverAt);
         Counters.Enqueued++;
         if (!keepBody)
         {
             effects.Releases.Add(message);
         }
 
-        return token;
+        if (key is not null && !ReplaceOlder(message, entry, key, effects))
+        {
+            return;
+        }
+
+        var token = _index.Append(message.Priority, entry);
+        if (key is not null)
+        {
+            _index.LastValues!.Place(entry.MessageId, token);
+        }
+
+        if (message.GroupKey != 0)
+        {
+            AddToGroup(token, message.GroupKey);
+        }
+
+        Track(token, entry, due ? 0 : message.DeliverAt);
     }
 
     /// <summary>Puts back a message recovery found; its body is on disk.</summary>
@@ -109,6 +119,7 @@ internal sealed partial class QueueCore
     /// <summary>Wakes consumers for what is available.</summary>
     public void Wake(QueueEffects effects)
     {
+        _index.LastValues?.DropReturned(this, effects);
         _index.Ring?.Trim(effects);
         Groups?.Conclude(effects.Signals);
         _gate?.Conclude();
@@ -256,6 +267,7 @@ internal sealed partial class QueueCore
         QueueScan.RemoveAll(this, effects);
         _index.Clear();
         _index.Groups = null;
+        _index.LastValues = null;
         _schedule = null;
         _parked = null;
         _earliestExpiry = long.MaxValue;
@@ -277,11 +289,10 @@ internal sealed partial class QueueCore
         }
     }
 
-    private static EntryFlags FlagsOf(StoredMessage message, bool persistent, bool delivered) =>
+    private static EntryFlags FlagsOf(StoredMessage message, bool persistent) =>
         (persistent ? EntryFlags.Persistent : EntryFlags.None)
         | (message.Durable ? EntryFlags.Durable : EntryFlags.None)
         | (message.DeadLettered ? EntryFlags.DeadLettered : EntryFlags.None)
-        | (delivered ? EntryFlags.Delivered : EntryFlags.None)
         | (message.GroupKey == 0 ? EntryFlags.None : EntryFlags.Grouped)
         | (message.ClosesGroup ? EntryFlags.ClosesGroup : EntryFlags.None)
         | (message.HasOwnRetry ? EntryFlags.OwnRetry : EntryFlags.None);

@@ -57,6 +57,9 @@ internal sealed class QueueEffects
 
     public List<MessageMerge> Merges { get; } = [];
 
+    /// <summary>Segments whose records say something about a message in another, which they have to outlive.</summary>
+    public List<(int Segment, int On)> Mentions { get; } = [];
+
     /// <summary>The queue became empty.</summary>
     public bool BecameEmpty { get; set; }
 
@@ -74,6 +77,7 @@ internal sealed class QueueEffects
         Counted.Clear();
         Moves.Clear();
         Merges.Clear();
+        Mentions.Clear();
         BecameEmpty = false;
         FreedMessages = 0;
         FreedBytes = 0;

@@ -53,6 +53,18 @@ internal sealed partial class QueueHost
         return 0;
     });
 
+    /// <summary>These are in the journal and left the queue before they were: the journal is told.</summary>
+    public void RemoveStored(Dictionary<ulong, MessageLocation> places)
+    {
+        var effects = QueueEffects.Rent();
+        foreach (var (messageId, place) in places)
+        {
+            effects.Removed.Add(new RemovedMessage(messageId, place, Persistent: true, Token: -1));
+        }
+
+        Apply(effects, ticket: null);
+    }
+
     private static void DropOldest(QueueCore core, KeepLimit keep, QueueEffects effects)
     {
         while ((core.Index.Count > keep.Messages || core.Index.Bytes > keep.Bytes) && core.Index.TryFindOldest(TryFindFirst, out var oldest))

@@ -20,6 +20,7 @@ internal sealed partial class QueueHost
     /// <summary>Everything recovery found is there: the limits apply again, as what they removed last may have come back.</summary>
     public void FinishRestore()
     {
+        FindLastValues();
         Run(0, static (core, _, effects) =>
         {
             core.Index.Ring?.Trim(effects);

@@ -74,6 +74,7 @@ internal sealed partial class QueueHost(EngineContext context, uint id, QueueNam
     public bool Enqueue(ReadOnlySpan<NewEntry> entries)
     {
         var now = context.Now;
+        var keys = _core.Index.LastValues is { } values ? KeysOf(values, entries) : null;
         var effects = QueueEffects.Rent();
         bool deleted;
         lock (_gate)
@@ -83,7 +84,7 @@ internal sealed partial class QueueHost(EngineContext context, uint id, QueueNam
             {
                 ref readonly var entry = ref entries[i];
                 var keep = !entry.Location.IsStored || MayKeepBody();
-                _core.Enqueue(entry, keep, delivered: false, now, effects);
+                _core.Enqueue(entry, keep, keys?[i], now, effects);
             }
 
             if (Keep is not null)
@@ -114,7 +115,7 @@ internal sealed partial class QueueHost(EngineContext context, uint id, QueueNam
 
     public QueueConsumer Subscribe(SubscribeOptions subscribe, ISubscriber subscriber)
     {
-        var consumer = new QueueConsumer(this, subscribe, subscriber);
+        var consumer = new QueueConsumer(this, options.NonDestructive ? subscribe with { Browse = true } : subscribe, subscriber);
         var effects = QueueEffects.Rent();
         lock (_gate)
         {
@@ -317,7 +318,7 @@ internal sealed partial class QueueHost(EngineContext context, uint id, QueueNam
             return new NodeStatus(
                 address, kind, naming.Subscription, temporary, options.Durable, index.Count, index.Bytes, index.Acquired + index.Enlisted,
                 _core.Consumers.Count, producers, counters.Enqueued, counters.Dequeued, counters.DeadLettered, counters.Expired,
-                counters.Redelivered, _admission.Refused, index.MemoryBytes) { Paused = _core.IsPaused, Parked = _core.Parked, Dropped = index.Ring?.Dropped ?? 0 };
+                counters.Redelivered, _admission.Refused, index.MemoryBytes) { Paused = _core.IsPaused, Parked = _core.Parked, Dropped = index.Dropped };
         }
     }
 
@@ -461,6 +462,11 @@ internal sealed partial class QueueHost(EngineContext context, uint id, QueueNam
             {
                 context.Ledger.Drop(removed.Location);
             }
+        }
+
+        foreach (var (segment, on) in effects.Mentions)
+        {
+            context.Ledger.DependOn(segment, on);
         }
 
         foreach (var consumer in effects.Signals)

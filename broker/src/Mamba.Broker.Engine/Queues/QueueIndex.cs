@@ -29,6 +29,12 @@ internal sealed class QueueIndex
     /// <summary>The limit beyond which the oldest messages are dropped, told of every change of state; null on most queues.</summary>
     public RingLimit? Ring { get; set; }
 
+    /// <summary>The keys of a queue of last values, told of every change of state; null on most queues.</summary>
+    public LastValueTable? LastValues { get; set; }
+
+    /// <summary>Messages that gave way to newer ones since the process started.</summary>
+    public long Dropped => (Ring?.Dropped ?? 0) + (LastValues?.Replaced ?? 0);
+
     /// <summary>Entries on the queue.</summary>
     public long Count { get; private set; }
 
@@ -123,6 +129,7 @@ internal sealed class QueueIndex
     {
         Groups?.OnChange(token, entry, state);
         Ring?.OnChange(entry, entry.State, state);
+        LastValues?.OnChange(token, entry, state);
         Tally(entry.State, -1);
         Tally(state, 1);
         _levels[LevelOf(token)]!.SetState(SequenceOf(token), ref entry, state);
@@ -137,9 +144,24 @@ internal sealed class QueueIndex
         MemoryBytes -= message is null ? 0 : message.Footprint;
         Groups?.OnChange(token, entry, EntryState.Removed);
         Ring?.OnChange(entry, entry.State, EntryState.Removed);
+        LastValues?.OnChange(token, entry, EntryState.Removed);
         Tally(entry.State, -1);
         _levels[LevelOf(token)]!.SetState(SequenceOf(token), ref entry, EntryState.Removed);
         return message;
+    }
+
+    /// <summary>Puts another available message in the place of one. The old body reference, if any, goes to the caller.</summary>
+    public StoredMessage? Replace(long token, ref QueueEntry entry, in QueueEntry next)
+    {
+        var old = entry.Message;
+        Ring?.OnChange(entry, entry.State, EntryState.Removed);
+        LastValues?.OnChange(token, entry, EntryState.Removed);
+        Bytes += next.BodyLength - entry.BodyLength;
+        MemoryBytes += (next.Message is null ? 0 : next.Message.Footprint) - (old is null ? 0 : old.Footprint);
+        entry = next;
+        Ring?.OnChange(entry, EntryState.None, entry.State);
+        NoteMoved(token, entry.Address.Segment);
+        return old;
     }
 
     /// <summary>Puts another body (or none, when paged out) into an entry. The old reference goes to the caller.</summary>

@@ -11,6 +11,7 @@ internal sealed class Replay(EngineContext context, SubscriptionNode subscriptio
     private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Dictionary<ulong, StoredMessage> _loaded = [];
     private readonly List<(ulong MessageId, StoredMessage Message)> _stored = [];
+    private readonly HashSet<string> _keys = new(StringComparer.Ordinal);
     private TopicNode[] _topics = [];
     private JournalBatch? _turn;
 
@@ -174,7 +175,7 @@ internal sealed class Replay(EngineContext context, SubscriptionNode subscriptio
         var fits = message is not null
             && (limits.MaxMessages == 0 || entries.Count < limits.MaxMessages)
             && (limits.MaxBytes == 0 || bytes + message.Length <= limits.MaxBytes);
-        if (!fits || !subscription.Wants(message!))
+        if (!fits || !subscription.Wants(message!) || !subscription.Host.IsFirstOfKey(message!, _keys))
         {
             message?.Release();
             context.Ledger.Drop(kept.Location);
@@ -220,8 +221,8 @@ internal sealed class Replay(EngineContext context, SubscriptionNode subscriptio
 
             var outdated = new List<MessageLocation>();
             replay.Host.MarkStored(places, outdated);
-            outdated.AddRange(places.Values);
             outdated.ForEach(ledger.Drop);
+            replay.Host.RemoveStored(places);
             batch.Dispose();
             _done.TrySetResult();
         }

@@ -151,10 +151,19 @@ internal sealed class TopicNode : IRoutingNode
 
         foreach (var subscription in Audience())
         {
-            if (subscription.Wants(message) && !targets.TryAdd(subscription.Host, message.Length, first))
+            if (!subscription.Wants(message))
             {
-                return PublishOutcome.RejectedFull;
+                continue;
             }
+
+            var outcome = subscription.Host.Admit(message);
+            if (outcome != PublishOutcome.Accepted)
+            {
+                targets.TakeBack(first, message.Length);
+                return outcome;
+            }
+
+            targets.Add(subscription.Host);
         }
 
         return PublishOutcome.Accepted;
@@ -185,7 +194,7 @@ internal sealed class TopicNode : IRoutingNode
     public static QueueHost MakeKept(EngineContext context, uint id, string address, NodeOptions options) =>
         new(context, id, new QueueNaming(address, address, null), options with
         {
-            MaxMessages = 0, MaxBytes = 0, DeadLetterAddress = string.Empty, ExpiryAddress = string.Empty,
+            MaxMessages = 0, MaxBytes = 0, DeadLetterAddress = string.Empty, ExpiryAddress = string.Empty, LastValueKey = null,
         })
         {
             Keep = new KeepLimit(options.Retain, options.RetainBytes),

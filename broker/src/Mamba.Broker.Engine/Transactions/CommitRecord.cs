@@ -268,6 +268,20 @@ internal sealed partial class CommitRecord : EngineCompletion
             EnqueueOperation.Write(_batch!, publish.Message, publish.MessageId, 0, transient: durable == 0, _queueIds.AsSpan(0, durable));
             _writes = true;
             _sync |= durable > 0;
+            WriteReplaced(publish);
+        }
+    }
+
+    /// <summary>What a publish replaces where messages have keys.</summary>
+    private void WriteReplaced(in EnlistedPublish publish)
+    {
+        for (var t = 0; t < publish.TargetCount; t++)
+        {
+            var host = Work.Targets[publish.FirstTarget + t];
+            if (host.HasKeys && publish.Message.Durable && host.Durable)
+            {
+                host.Claim(_batch!, publish.Message, publish.MessageId);
+            }
         }
     }
 

@@ -113,6 +113,7 @@ internal sealed class EnlistedWork
             for (var t = 0; t < publish.TargetCount; t++)
             {
                 Targets[publish.FirstTarget + t].Unreserve(1, publish.Message.Length);
+                Targets[publish.FirstTarget + t].Unclaim(publish.MessageId);
             }
 
             publish.Message.Release();

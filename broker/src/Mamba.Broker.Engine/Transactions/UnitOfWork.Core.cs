@@ -88,6 +88,12 @@ public sealed partial class UnitOfWork
             return false;
         }
 
+        if (consumer.IsBrowser)
+        {
+            // It holds nothing: its outcomes have no effect, in a transaction or not.
+            return true;
+        }
+
         var enlisted = consumer.Host.Run((consumer, settlement.Token), static (core, state, effects) => core.Enlist(state.consumer, state.Token));
         if (enlisted)
         {

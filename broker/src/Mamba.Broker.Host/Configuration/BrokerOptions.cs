@@ -248,6 +248,13 @@ internal sealed record AddressRuleOptions
 
     [Setting("Whether one consumer gets all messages, and the next takes over when it leaves.")]
     public bool SingleActiveConsumer { get; init; }
+
+    [Setting("The message annotation or application property whose value is a message's key: a newer message replaces an older one with the same key that nobody holds. Messages do not replace each other when absent.",
+        Min = 1, Max = 255, Example = "symbol")]
+    public string? LastValueKey { get; init; }
+
+    [Setting("Whether consumers get copies and leave messages where they are, mostly beside lastValueKey.")]
+    public bool NonDestructive { get; init; }
 }
 
 internal enum LogFormat

@@ -26,6 +26,8 @@ internal static class OptionsMapping
             Overflow = (OverflowPolicy)rule.Overflow,
             DeadLetterDropped = rule.DeadLetterDropped,
             SingleActiveConsumer = rule.SingleActiveConsumer,
+            LastValueKey = rule.LastValueKey,
+            NonDestructive = rule.NonDestructive,
             MaxDeliveries = rule.MaxDeliveries,
             DeadLetterAddress = rule.DeadLetterAddress,
             ExpiryAddress = rule.ExpiryAddress,

@@ -65,6 +65,8 @@ internal static class Refusal
         PublishOutcome.NotFound => new AmqpError(ErrorCondition.NotFound, $"'{address}' was deleted."),
         PublishOutcome.TooManySchedules => new AmqpError(
             ErrorCondition.ResourceLimitExceeded, $"'{address}' has as many repeating schedules as it may; cancel some, or let them end."),
+        PublishOutcome.KeyTooLong => new AmqpError(
+            ErrorCondition.InvalidField, $"The message's key has more than {NodeOptions.MaxKeyLength} characters; '{address}' tells messages apart by shorter ones."),
         PublishOutcome.TooLarge => new AmqpError(
             ErrorCondition.MessageSizeExceeded, $"The message is larger than the store of '{address}' can hold."),
         PublishOutcome.LimitExceeded => new AmqpError(

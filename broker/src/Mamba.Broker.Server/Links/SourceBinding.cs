@@ -54,7 +54,7 @@ internal sealed class SourceBinding
         var durable = source.Durable != TerminusDurability.None || source.ExpiryPolicy == TerminusExpiryPolicy.Never;
         if (node.Kind != NodeKind.Topic || (!durable && !wanted.Shared))
         {
-            return new SourceBinding(node, named: null, options) { IsCopy = isCopy, FiltersInForce = filters.InForce };
+            return new SourceBinding(node, named: null, options) { IsCopy = isCopy || node.Options.NonDestructive, FiltersInForce = filters.InForce };
         }
 
         var key = durable

@@ -71,6 +71,8 @@ public sealed class MessageAnnotator(TimeProvider? time = null) : IMessageAnnota
         return Rewrite(original, annotations);
     }
 
+    public string? LastValueKey(StoredMessage message, string name) => ValueKey.Read(message, name);
+
     public IMessageFilter? RestoreFilter(ReadOnlyMemory<byte> definition)
     {
         try

@@ -339,6 +339,13 @@ internal sealed class TextAnnotator : IMessageAnnotator
 
     public StoredMessage Scheduled(StoredMessage original, ulong scheduleId, long instant) => Append(original, $"@{instant}");
 
+    /// <summary>In the tests a message's key is what stands before the first '='.</summary>
+    public string? LastValueKey(StoredMessage message, string name)
+    {
+        var text = Encoding.UTF8.GetString(message.Span);
+        return text.IndexOf('=', StringComparison.Ordinal) is > 0 and var at ? text[..at] : null;
+    }
+
     public IMessageFilter? RestoreFilter(ReadOnlyMemory<byte> definition) =>
         definition.IsEmpty ? null : new TextFilter(Encoding.UTF8.GetString(definition.Span));
 
