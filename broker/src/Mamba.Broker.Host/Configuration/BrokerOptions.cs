@@ -206,6 +206,32 @@ internal enum Overflow
     Page,
 }
 
+/// <summary>See <see cref="Mamba.Broker.Engine.RetryOrder"/>.</summary>
+internal enum RetryOrderChoice
+{
+    Free,
+    Group,
+}
+
+/// <summary>See <see cref="Mamba.Broker.Engine.RetryPolicy"/>.</summary>
+internal sealed record RetryOptions
+{
+    [Setting("The wait after the first failed delivery; 0 ms is none.", Min = 0, Max = 31_536_000_000)]
+    public TimeSpan Delay { get; init; } = TimeSpan.FromSeconds(1);
+
+    [Setting("By how much the wait grows with each further failure.", Min = 1, Max = 1_000)]
+    public double Multiplier { get; init; } = 2;
+
+    [Setting("By which share of itself a wait is made shorter or longer at random.", Min = 0, Max = 1)]
+    public double Jitter { get; init; } = 0.2;
+
+    [Setting("The longest wait, jitter included.", Min = 1, Max = 31_536_000_000)]
+    public TimeSpan MaxDelay { get; init; } = TimeSpan.FromMinutes(5);
+
+    [Setting("Whether only the failed delivery waits (free), or also what is behind it in its message group (group).", Choices = ["free", "group"])]
+    public RetryOrderChoice Order { get; init; } = RetryOrderChoice.Free;
+}
+
 internal sealed record AddressRuleOptions
 {
     [Setting("Addresses it applies to, words divided by dots: * is one word, # any number of words, all else stands for itself.", Min = 1, Max = 255,
@@ -220,6 +246,9 @@ internal sealed record AddressRuleOptions
 
     [Setting("Failed deliveries after which a message is dead-lettered; 0 is never.", Min = 0, Max = 1_000)]
     public int MaxDeliveries { get; init; } = 10;
+
+    [Setting("How long a failed delivery waits for its next try; without it the message is back in its place at once.")]
+    public RetryOptions? Retry { get; init; }
 
     [Setting("Queue that takes rejected and undeliverable messages; {address} stands for the address they were on.", Min = 1, Max = 255)]
     public string DeadLetterAddress { get; init; } = "DLQ.{address}";

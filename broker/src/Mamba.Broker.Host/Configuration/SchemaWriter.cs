@@ -72,6 +72,13 @@ internal static class SchemaWriter
                 json.WriteString("type", "integer");
                 WriteRange(json, attribute, "minimum", "maximum");
                 break;
+            case SettingKind.Number:
+                json.WriteString("type", "number");
+                WriteRange(json, attribute, "minimum", "maximum");
+                break;
+            case SettingKind.Section:
+                WriteObject(json, setting.Children);
+                break;
             case SettingKind.Size:
                 WriteSize(json, attribute);
                 break;
@@ -174,6 +181,9 @@ internal static class SchemaWriter
                 break;
             case int or long:
                 json.WriteNumber("default", Convert.ToInt64(setting.Default, CultureInfo.InvariantCulture));
+                break;
+            case double value:
+                json.WriteNumber("default", value);
                 break;
             case Enum value:
                 json.WriteString("default", value.ToString().ToLowerInvariant());

@@ -208,7 +208,7 @@ internal sealed class SettingLayers
             var item = node.Items[i];
             if (item.Kind == JsonValueKind.Object)
             {
-                records.Add(ReadRecord(setting, item, key, (name, line) => file is null ? $"{where}, [{i}].{name}" : Place($"{key}.{name}", file, line)));
+                records.Add(ReadRecord(setting.ElementType, setting.Children, item, key, (name, line) => file is null ? $"{where}, [{i}].{name}" : Place($"{key}.{name}", file, line)));
             }
             else
             {
@@ -219,16 +219,28 @@ internal sealed class SettingLayers
         _values[setting] = (records, where);
     }
 
-    private object ReadRecord(SettingDescriptor list, SettingNode node, string key, Func<string, int, string> place)
+    private object ReadRecord(Type type, IReadOnlyList<SettingDescriptor> settings, SettingNode node, string key, Func<string, int, string> place)
     {
-        var record = Activator.CreateInstance(list.ElementType)!;
+        var record = Activator.CreateInstance(type)!;
         foreach (var (name, line, value) in Distinct(node, key, file: null, place))
         {
             var where = place(name, line);
-            var setting = list.Children.FirstOrDefault(s => string.Equals(s.Name, name, StringComparison.Ordinal));
+            var setting = settings.FirstOrDefault(s => string.Equals(s.Name, name, StringComparison.Ordinal));
             if (setting is null)
             {
-                AddUnknown(where, name, list.Children.Select(s => s.Name));
+                AddUnknown(where, name, settings.Select(s => s.Name));
+            }
+            else if (setting.Kind == SettingKind.Section)
+            {
+                if (value.Kind == JsonValueKind.Object)
+                {
+                    setting.Property.SetValue(record, ReadRecord(
+                        setting.Type, setting.Children, value, $"{key}.{name}", (inner, at) => place($"{name}.{inner}", at)));
+                }
+                else
+                {
+                    Problems.Add(new Problem(where, "is not an object.", $"Write it as \"{name}\": {{ ... }} with settings inside."));
+                }
             }
             else if (_reader.Read(setting, value, where) is { } read)
             {

@@ -17,6 +17,7 @@ internal sealed class SettingReader(List<Problem> problems)
         {
             SettingKind.Boolean => ReadBoolean(setting, node, where, fromText),
             SettingKind.Integer => ReadInteger(setting, node, where, fromText),
+            SettingKind.Number => ReadNumber(setting, node, where, fromText),
             SettingKind.Size => ReadSize(setting, node, where),
             SettingKind.Duration => ReadDuration(setting, node, where),
             SettingKind.Endpoint => ReadEndpoint(setting, node, where),
@@ -38,6 +39,7 @@ internal sealed class SettingReader(List<Problem> problems)
     {
         TimeSpan time => Quantity.Duration((long)time.TotalMilliseconds),
         long size when setting.Kind == SettingKind.Size => Quantity.Size(size),
+        double number => number.ToString(CultureInfo.InvariantCulture),
         null => setting.Kind switch
         {
             SettingKind.Size => "64 MiB",
@@ -72,6 +74,21 @@ internal sealed class SettingReader(List<Problem> problems)
         }
 
         return Fail(where, $"is {Show(node)}, not a whole number.", $"Set it to a whole number, for example {Example(setting)}.");
+    }
+
+    private object? ReadNumber(SettingDescriptor setting, SettingNode node, string where, bool fromText)
+    {
+        var (min, max) = (setting.Attribute.Min, setting.Attribute.Max);
+        if ((node.Kind != JsonValueKind.Number && !(fromText && node.Kind == JsonValueKind.String))
+            || !double.TryParse(node.Text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value))
+        {
+            return Fail(where, $"is {Show(node)}, not a number.", $"Set it to a number, for example {Example(setting)}.");
+        }
+
+        return value >= min && value <= max
+            ? value
+            : Fail(where, $"is {node.Text}, {(value < min ? $"below the least it can be, {min}" : $"above the most it can be, {max}")}.",
+                $"Set it to a number between {min} and {max}; the default is {Example(setting)}.");
     }
 
     private object? ReadSize(SettingDescriptor setting, SettingNode node, string where)

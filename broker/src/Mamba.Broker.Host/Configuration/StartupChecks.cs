@@ -216,6 +216,16 @@ internal sealed class StartupChecks(BrokerOptions options, SettingLayers layers)
         }
     }
 
+    private void CheckRetry(RetryOptions retry, string where)
+    {
+        if (retry.MaxDelay < retry.Delay)
+        {
+            layers.Problems.Add(new Problem($"{where}.retry.maxDelay",
+                $"is {Quantity.Duration((long)retry.MaxDelay.TotalMilliseconds)}, shorter than the first wait ({Quantity.Duration((long)retry.Delay.TotalMilliseconds)}).",
+                "Set maxDelay to delay or more, or delay to less."));
+        }
+    }
+
     private void CheckRules()
     {
         var seen = new HashSet<string>(StringComparer.Ordinal);
@@ -238,6 +248,10 @@ internal sealed class StartupChecks(BrokerOptions options, SettingLayers layers)
             }
 
             CheckLimits(options.Addresses.Rules[i], $"{layers.Where("addresses.rules")}, [{i}]");
+            if (options.Addresses.Rules[i].Retry is { } retry)
+            {
+                CheckRetry(retry, $"{layers.Where("addresses.rules")}, [{i}]");
+            }
         }
     }
 

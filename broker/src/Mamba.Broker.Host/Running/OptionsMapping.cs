@@ -29,6 +29,7 @@ internal static class OptionsMapping
             LastValueKey = rule.LastValueKey,
             NonDestructive = rule.NonDestructive,
             MaxDeliveries = rule.MaxDeliveries,
+            Retry = PolicyOf(rule.Retry),
             DeadLetterAddress = rule.DeadLetterAddress,
             ExpiryAddress = rule.ExpiryAddress,
             Retain = rule.Retain,
@@ -69,6 +70,15 @@ internal static class OptionsMapping
         ManagementAccess.None => ManagementPolicy.None,
         ManagementAccess.Users => ManagementPolicy.Users(security.ManagementUsers),
         _ => ManagementPolicy.Auto,
+    };
+
+    private static RetryPolicy? PolicyOf(RetryOptions? retry) => retry is null ? null : new RetryPolicy
+    {
+        InitialDelay = retry.Delay,
+        Multiplier = retry.Multiplier,
+        Jitter = retry.Jitter,
+        MaxDelay = retry.MaxDelay,
+        Order = (RetryOrder)retry.Order,
     };
 
     private static NodeKind KindOf(AddressKind kind) => kind == AddressKind.Topic ? NodeKind.Topic : NodeKind.Queue;

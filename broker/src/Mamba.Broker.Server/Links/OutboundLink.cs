@@ -114,13 +114,25 @@ internal sealed class OutboundLink : SendingLink, ISubscriber
             return;
         }
 
-        if (state is TransactionalState transactional)
+        try
         {
-            Retire(deliveryId, token, transactional, settled);
+            if (state is TransactionalState transactional)
+            {
+                Retire(deliveryId, token, transactional, settled);
+            }
+            else if ((state as Outcome ?? (settled ? _defaultOutcome ?? Released.Instance : null)) is { } outcome)
+            {
+                _settlements.Add(deliveryId, token, outcome, settled);
+            }
         }
-        else if ((state as Outcome ?? (settled ? _defaultOutcome ?? Released.Instance : null)) is { } outcome)
+        catch (AmqpException e)
         {
-            _settlements.Add(deliveryId, token, outcome, settled);
+            if (state is TransactionalState { } ofTransaction)
+            {
+                Connection.Transactions.Find(ofTransaction.TxnId)?.Work.MarkRollbackOnly($"an outcome in it cannot be ({e.Error.Description})");
+            }
+
+            Detach(e.Error);
         }
     }
 
@@ -268,7 +280,7 @@ internal sealed class OutboundLink : SendingLink, ISubscriber
         }
 
         var outcome = state.Outcome ?? _defaultOutcome ?? Released.Instance;
-        if (transaction.Work.HasEnded || !transaction.Work.AddSettle(_subscription, SettlementQueue.ToSettlement(token, outcome), settled))
+        if (transaction.Work.HasEnded || !transaction.Work.AddSettle(_subscription, SettlementQueue.ToSettlement(token, outcome, Connection), settled))
         {
             transaction.Work.MarkRollbackOnly("an acknowledged delivery is not held by its link any more, or the transaction is too large");
             if (settled)

@@ -1,8 +1,11 @@
 using Mamba.Amqp.Codec;
 using Mamba.Amqp.Endpoints;
 using Mamba.Amqp.Messaging;
+using Mamba.Amqp.Transport;
+using Mamba.Amqp.Types;
 using Mamba.Broker.Engine;
 using Mamba.Broker.Server.Connections;
+using Mamba.Broker.Server.Messages;
 
 namespace Mamba.Broker.Server.Links;
 
@@ -28,9 +31,10 @@ internal sealed class SettlementQueue(OutboundLink link, AmqpConnection connecti
     public void AddUndeliverable(long token) =>
         Append(ref _settled, ref _settledCount, new Settlement(token, OutcomeKind.Modified, UndeliverableHere: true));
 
+    /// <exception cref="AmqpException">The outcome cannot be; see <see cref="ToSettlement"/>.</exception>
     public void Add(uint deliveryId, long token, Outcome outcome, bool settled)
     {
-        var settlement = ToSettlement(token, outcome);
+        var settlement = ToSettlement(token, outcome, connection);
         if (settled)
         {
             Append(ref _settled, ref _settledCount, settlement);
@@ -69,7 +73,9 @@ internal sealed class SettlementQueue(OutboundLink link, AmqpConnection connecti
     /// <summary>Any thread.</summary>
     void ISettleObserver.OnSettled(ReadOnlySpan<SettleResult> results) => connection.Mail.Post(link, results);
 
-    public static Settlement ToSettlement(long token, Outcome outcome) => outcome switch
+    /// <summary>An outcome as the engine takes it.</summary>
+    /// <exception cref="AmqpException">amqp:invalid-field: the message-annotations of a modified outcome ask for what cannot be.</exception>
+    public static Settlement ToSettlement(long token, Outcome outcome, AmqpConnection connection) => outcome switch
     {
         Accepted => Settlement.Accept(token),
         Rejected rejected => new Settlement(
@@ -77,18 +83,25 @@ internal sealed class SettlementQueue(OutboundLink link, AmqpConnection connecti
             OutcomeKind.Rejected,
             ErrorCondition: rejected.Error?.Condition.Value,
             ErrorDescription: rejected.Error?.Description),
-        Modified modified => new Settlement(
-            token,
-            OutcomeKind.Modified,
-            modified.DeliveryFailed ?? false,
-            modified.UndeliverableHere ?? false,
-            Encode(modified)),
+        Modified modified => ToSettlement(token, modified, connection),
         _ => new Settlement(token, OutcomeKind.Released),
     };
 
-    private static ReadOnlyMemory<byte> Encode(Modified modified)
+    private static Settlement ToSettlement(long token, Modified modified, AmqpConnection connection)
     {
+        var settlement = new Settlement(token, OutcomeKind.Modified, modified.DeliveryFailed ?? false, modified.UndeliverableHere ?? false);
         if (modified.MessageAnnotations is not { Count: > 0 } annotations)
+        {
+            return settlement;
+        }
+
+        var retryAt = RetryAnnotations.TakeRetryAt(ref annotations, connection.Now);
+        return settlement with { RetryAt = retryAt, MessageAnnotations = Encode(annotations) };
+    }
+
+    private static ReadOnlyMemory<byte> Encode(AmqpMap annotations)
+    {
+        if (annotations.Count == 0)
         {
             return default;
         }

@@ -32,12 +32,6 @@ internal static class DeliveryTime
     /// <exception cref="AmqpException">amqp:invalid-field: one of them cannot be; the text names it.</exception>
     public static void Apply(StoredMessage message, ReadOnlySpan<byte> annotations, long now)
     {
-        // Most messages have annotations of other kinds: a search of the bytes is cheaper than a walk.
-        if (annotations.IndexOf("x-opt-delivery-"u8) < 0)
-        {
-            return;
-        }
-
         var reader = new AmqpReader(annotations);
         var map = reader.ReadMap();
         var time = Number(map, Time);
@@ -64,6 +58,21 @@ internal static class DeliveryTime
             message.DeliverAt = first > now ? first : 0;
         }
     }
+
+    /// <summary>When annotations say that a message is to be delivered: Unix milliseconds, a time that passed for "at once"; 0 when they do not say.</summary>
+    /// <exception cref="AmqpException">amqp:invalid-field: what they say cannot be, or is more than a hundred years away.</exception>
+    public static long TimeIn(AmqpMap annotations, long now)
+    {
+        if (Number(annotations, Time) is { } time)
+        {
+            return Math.Max(time - now > MaxSpan ? throw Invalid(Time, $"is {time}, more than {MaxSpan} ms from now") : time, 1);
+        }
+
+        return Number(annotations, Delay) is { } delay ? now + Math.Max(Bounded(Delay, delay, long.MinValue), 0) : 0;
+    }
+
+    /// <summary>Whether a key is one that <see cref="TimeIn"/> reads.</summary>
+    public static bool SaysWhen(Symbol key) => key.Value is Time or Delay;
 
     private static int RepeatOf(AmqpMap map, CronSchedule? cron, long period)
     {
@@ -103,7 +112,7 @@ internal static class DeliveryTime
         ? throw Invalid(key, $"is {value} ms; it takes {Math.Max(least, 0)} to {MaxSpan} ms")
         : value;
 
-    private static long? Number(AmqpMap map, string key) => map[new Symbol(key)] switch
+    internal static long? Number(AmqpMap map, string key) => map[new Symbol(key)] switch
     {
         null => null,
         long number => number,
@@ -120,5 +129,5 @@ internal static class DeliveryTime
         _ => throw Invalid(key, "is no number"),
     };
 
-    private static AmqpException Invalid(string key, string what) => new(ErrorCondition.InvalidField, $"The message annotation {key} {what}.");
+    internal static AmqpException Invalid(string key, string what) => new(ErrorCondition.InvalidField, $"The message annotation {key} {what}.");
 }

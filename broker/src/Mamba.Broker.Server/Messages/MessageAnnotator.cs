@@ -55,8 +55,12 @@ public sealed class MessageAnnotator(TimeProvider? time = null) : IMessageAnnota
             }
         }
 
-        return Rewrite(original, merged);
+        var copy = Rewrite(original, merged);
+        copy.HasOwnRetry = !original.DeadLettered && RetryAnnotations.Of(merged) != default;
+        return copy;
     }
+
+    public MessageRetry RetryOf(StoredMessage message) => RetryAnnotations.Of(ReadAnnotations(message));
 
     public StoredMessage Scheduled(StoredMessage original, ulong scheduleId, long instant)
     {

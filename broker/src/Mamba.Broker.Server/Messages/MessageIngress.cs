@@ -34,7 +34,7 @@ internal static class MessageIngress
             ApplyHeader(message, layout, now);
             if (message.AnnotationsLength > 0)
             {
-                DeliveryTime.Apply(message, layout.MessageAnnotations.ValueIn(payload), now);
+                ApplyAnnotations(message, layout.MessageAnnotations.ValueIn(payload), now);
             }
 
             if (layout.HasGroupId)
@@ -62,6 +62,20 @@ internal static class MessageIngress
         bare.CopyTo(message.Buffer.AsSpan(annotations.Length));
         message.AnnotationsLength = annotations.Length;
         return message;
+    }
+
+    private static void ApplyAnnotations(StoredMessage message, ReadOnlySpan<byte> annotations, long now)
+    {
+        var keys = OwnAnnotations.Find(annotations);
+        if ((keys & OwnKeys.Delivery) != OwnKeys.None)
+        {
+            DeliveryTime.Apply(message, annotations, now);
+        }
+
+        if ((keys & OwnKeys.Retry) != OwnKeys.None)
+        {
+            RetryAnnotations.Apply(message, annotations);
+        }
     }
 
     private static void ApplyHeader(StoredMessage message, in MessageLayout layout, long now)

@@ -62,6 +62,29 @@ internal sealed class OptionsMappingTests
         }));
     }
 
+    [Test]
+    public void A_retry_policy_reaches_the_engine_whole_and_has_the_same_defaults()
+    {
+        var retry = new RetryOptions
+        {
+            Delay = TimeSpan.FromSeconds(3), Multiplier = 4, Jitter = 0.5, MaxDelay = TimeSpan.FromMinutes(6), Order = RetryOrderChoice.Group,
+        };
+        var options = new BrokerOptions
+        {
+            Addresses = new AddressOptions
+            {
+                Rules = [new AddressRuleOptions { Pattern = "a", Retry = retry }, new AddressRuleOptions { Pattern = "b", Retry = new RetryOptions() }],
+            },
+        };
+        var engine = OptionsMapping.ToEngine(options, "journal");
+        Assert.That(engine.OptionsFor("a").Retry, Is.EqualTo(new RetryPolicy
+        {
+            InitialDelay = TimeSpan.FromSeconds(3), Multiplier = 4, Jitter = 0.5, MaxDelay = TimeSpan.FromMinutes(6), Order = RetryOrder.Group,
+        }));
+        Assert.That(engine.OptionsFor("b").Retry, Is.EqualTo(new RetryPolicy()));
+        Assert.That(engine.OptionsFor("c").Retry, Is.Null);
+    }
+
     [TestCase("All", true, true)]
     [TestCase("None", false, false)]
     [TestCase("Users", true, false)]

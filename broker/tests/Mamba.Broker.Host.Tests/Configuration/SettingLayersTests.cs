@@ -132,6 +132,15 @@ internal sealed class SettingLayersTests
     [TestCase("""{ "addresses": { "rules": [{ "pattern": "a", "max": 1 }] } }""", "addresses.rules[0].max (mamba.json, line 1)", "not a setting", "")]
     [TestCase("""{ "addresses": { "rules": [{ "pattern": "a", "retain": 20000 }] } }""", "addresses.rules[0].retain (mamba.json, line 1)", "20000", "10000")]
     [TestCase("""{ "addresses": { "rules": [{ "pattern": "a", "retainBytes": "1 GiB" }] } }""", "addresses.rules[0].retainBytes (mamba.json, line 1)", "1 GiB", "64 MiB")]
+    [TestCase("""{ "addresses": { "rules": [{ "pattern": "a", "retry": 5 }] } }""", "addresses.rules[0].retry (mamba.json, line 1)", "not an object", "\"retry\": {")]
+    [TestCase("""{ "addresses": { "rules": [{ "pattern": "a", "retry": { "delay": 5 } }] } }""", "addresses.rules[0].retry.delay (mamba.json, line 1)", "5, not a duration", "1 s")]
+    [TestCase("""{ "addresses": { "rules": [{ "pattern": "a", "retry": { "delay": "2 y" } }] } }""", "addresses.rules[0].retry.delay (mamba.json, line 1)", "2 y", "1 s")]
+    [TestCase("""{ "addresses": { "rules": [{ "pattern": "a", "retry": { "jitter": 1.5 } }] } }""", "addresses.rules[0].retry.jitter (mamba.json, line 1)", "1.5, above the most", "0.2")]
+    [TestCase("""{ "addresses": { "rules": [{ "pattern": "a", "retry": { "multiplier": 0.5 } }] } }""", "addresses.rules[0].retry.multiplier (mamba.json, line 1)", "0.5, below the least", "between 1 and 1000")]
+    [TestCase("""{ "addresses": { "rules": [{ "pattern": "a", "retry": { "multiplier": "2" } }] } }""", "addresses.rules[0].retry.multiplier (mamba.json, line 1)", "not a number", "example 2")]
+    [TestCase("""{ "addresses": { "rules": [{ "pattern": "a", "retry": { "order": "strict" } }] } }""", "addresses.rules[0].retry.order (mamba.json, line 1)", "strict", "free, group")]
+    [TestCase("""{ "addresses": { "rules": [{ "pattern": "a", "retry": { "delays": "1 s" } }] } }""", "addresses.rules[0].retry.delays (mamba.json, line 1)", "not a setting", "delay")]
+    [TestCase("""{ "addresses": { "rules": [{ "pattern": "a", "retry": { "delay": "1 s", "delay": "2 s" } }] } }""", "addresses.rules[0].retry.delay (mamba.json, line 1)", "twice", "Remove one")]
     [TestCase("""{ "logging": { "level": "debug", "level": "error" } }""", "logging.level (mamba.json, line 1)", "twice", "Remove one")]
     [TestCase("[]", "mamba.json", "not a JSON object", "{ and }")]
     [TestCase("{ \"logging\":\n oops }", "mamba.json, line 2", "not valid JSON", "config check")]
@@ -156,6 +165,24 @@ internal sealed class SettingLayersTests
             "limits.channelMax (mamba.json, line 1)", "limits.handleMax (mamba.json, line 1)", "foo (mamba.json, line 1)",
             "MAMBA__BAR (environment variable)", "MAMBA__LIMITS__CHANNELMAX (environment variable)", "--set limits.chanelMax", "--set =5",
         }));
+    }
+
+    [Test]
+    public void A_retry_policy_is_read_with_what_is_left_out_by_its_defaults()
+    {
+        var rules = Read("""
+            { "addresses": { "rules": [
+              { "pattern": "a", "retry": { "delay": "250ms", "multiplier": 1.5, "jitter": 0, "maxDelay": "1 h", "order": "group" } },
+              { "pattern": "b", "retry": {} },
+              { "pattern": "c" }
+            ] } }
+            """).Build().Addresses.Rules;
+        Assert.That(rules[0].Retry, Is.EqualTo(new RetryOptions
+        {
+            Delay = TimeSpan.FromMilliseconds(250), Multiplier = 1.5, Jitter = 0, MaxDelay = TimeSpan.FromHours(1), Order = RetryOrderChoice.Group,
+        }));
+        Assert.That(rules[1].Retry, Is.EqualTo(new RetryOptions()));
+        Assert.That(rules[2].Retry, Is.Null);
     }
 
     [Test]

@@ -231,6 +231,7 @@ internal sealed class WrongSettingTests
     [TestCase("""[{ "pattern": "a" }, { "pattern": "a" }]""", "[1].pattern", "a second time", "Remove one")]
     [TestCase("""[{ "pattern": "a", "overflow": "dropHead" }]""", "[0].overflow", "there is none", "maxLength")]
     [TestCase("""[{ "pattern": "a", "maxLength": 5, "deadLetterDropped": true }]""", "[0].deadLetterDropped", "none are", "dropHead")]
+    [TestCase("""[{ "pattern": "a", "retry": { "delay": "10 s", "maxDelay": "5 s" } }]""", "[0].retry.maxDelay", "is 5 s, shorter than the first wait (10 s)", "delay or more")]
     public async Task Address_rules_that_cannot_be_are_named(string rules, string where, string what, string remedy)
     {
         var result = await FailAsync([.. Local, "--set", $"addresses.rules={rules}"]);
