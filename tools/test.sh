@@ -27,12 +27,14 @@ command -v dotnet >/dev/null || fail "no 'dotnet' on PATH: install the .NET 10 S
 # Debian packages: the foreign clients and the tools that inject faults.
 packages=()
 /usr/bin/python3 -c 'import proton' 2>/dev/null || packages+=(python3-qpid-proton)
+[ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || packages+=(rabbitmq-server)
 command -v strace >/dev/null || packages+=(strace)
 command -v npm >/dev/null || packages+=(nodejs npm)
 if [ ${#packages[@]} -gt 0 ]; then
   say "installing Debian packages the tests need: ${packages[*]}"
   sudo=""; [ "$(id -u)" = 0 ] || sudo=sudo
-  { $sudo apt-get update -q && $sudo apt-get install -y -q --no-install-recommends "${packages[@]}"; } >/tmp/mamba-apt.log 2>&1 \
+  # RUNLEVEL=1: a service that comes with a package is not started; tests start their own.
+  { $sudo apt-get update -q && $sudo env RUNLEVEL=1 apt-get install -y -q --no-install-recommends "${packages[@]}"; } >/tmp/mamba-apt.log 2>&1 \
     || fail "could not install ${packages[*]}: see /tmp/mamba-apt.log; install them by hand and run again"
 fi
 

@@ -33,6 +33,11 @@ public sealed record ClientSuite(string Name, string Program, string Script, str
         "Node.js clients", "node", "conformance-tests/node-clients/run.mjs", "conformance-tests/node-clients/node_modules/rhea-promise",
         "Install Node.js 20 or later, then run: npm ci --prefix conformance-tests/node-clients");
 
+    /// <summary>A RabbitMQ that shovels messages to and from the broker over AMQP 1.0.</summary>
+    public static ClientSuite Shovel { get; } = new(
+        "RabbitMQ shovel", "/usr/bin/python3", "conformance-tests/shovel/run.py", "/usr/lib/rabbitmq/bin/rabbitmq-server",
+        "Run: apt-get install -y rabbitmq-server python3-qpid-proton");
+
     /// <summary>
     /// The names of the cases that fit the runner's own options, for TestCaseSource. A suite that cannot be listed yields
     /// one case, which fails with the remedy: no client is left out silently.
