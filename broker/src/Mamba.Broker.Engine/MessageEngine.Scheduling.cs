@@ -12,7 +12,40 @@ public sealed partial class MessageEngine
     {
         ArgumentNullException.ThrowIfNull(query);
         var nodes = NodesOf(query.Address);
-        return Task.Run(() => List(query, nodes));
+        return Task.Run(() => Query(query, nodes).Items);
+    }
+
+    /// <summary>As <see cref="ListScheduledAsync"/>, on the caller's thread, and with how many there are in all.</summary>
+    /// <param name="query">What is wanted.</param>
+    /// <exception cref="EngineException"><see cref="EngineError.NotFound"/> when the query names an address that does not exist.</exception>
+    public ScheduledPage QueryScheduled(ScheduledQuery query)
+    {
+        ArgumentNullException.ThrowIfNull(query);
+        return Query(query, NodesOf(query.Address));
+    }
+
+    /// <summary>
+    /// The message of something that was listed, as it was published, with one reference for the caller; null when it is there no
+    /// more, or in another place: a schedule moves with every instant.
+    /// </summary>
+    /// <exception cref="EngineException"><see cref="EngineError.Damaged"/> when it cannot be read back.</exception>
+    public StoredMessage? ReadScheduled(ScheduledMessage item)
+    {
+        ArgumentNullException.ThrowIfNull(item);
+        var stored = item.Host?.Read(item.Token, item.MessageId);
+        if (stored is null || item.Kind != ScheduledKind.Repeating)
+        {
+            return stored;
+        }
+
+        try
+        {
+            return ScheduleState.Read(stored.Span).Unwrap(stored, _context.Now);
+        }
+        finally
+        {
+            stored.Release();
+        }
     }
 
     /// <summary>
@@ -43,38 +76,37 @@ public sealed partial class MessageEngine
         });
     }
 
-    private static IReadOnlyList<ScheduledMessage> List(ScheduledQuery query, IEnumerable<IRoutingNode> nodes)
+    private static ScheduledPage Query(ScheduledQuery query, IEnumerable<IRoutingNode> nodes)
     {
-        var found = new List<ScheduledMessage>();
+        var selection = new ScheduledSelection(query);
         foreach (var node in nodes)
         {
-            if (query.Kind is null or ScheduledKind.Repeating)
+            if (selection.WantsRepeating)
             {
-                node.KnownSchedules?.List(found);
+                node.KnownSchedules?.List(selection);
             }
 
             foreach (var host in HostsOf(node))
             {
-                if (query.Kind is not ScheduledKind.Repeating)
+                if (selection.WantsSingle)
                 {
-                    host.ListDelayed(found);
+                    host.ListDelayed(selection);
                 }
             }
         }
 
-        found.RemoveAll(item => item.DueAt >= query.DueBefore || (query.Kind is { } kind && item.Kind != kind));
-        found.Sort(static (left, right) => left.DueAt != right.DueAt ? left.DueAt.CompareTo(right.DueAt) : left.Id.CompareTo(right.Id));
-        return found.Count <= query.Max ? found : found[..query.Max];
+        return selection.ToPage();
     }
 
+    /// <summary>The node of an address, or all. What is delayed for a wildcard subscription lies on its pattern's node.</summary>
     private List<IRoutingNode> NodesOf(string? address)
     {
         if (address is null)
         {
-            return [.. _nodes.Values];
+            return [.. _nodes.Values, .. _context.Topics.Nodes()];
         }
 
-        return _nodes.TryGetValue(address, out var node)
+        return (_nodes.GetValueOrDefault(address) ?? _context.Topics.Find(address)) is { } node
             ? [node]
             : throw new EngineException(EngineError.NotFound, $"There is no queue or topic '{address}'.");
     }

@@ -28,6 +28,7 @@ internal sealed class ServerContext
         Addresses = new AddressDirectory(engine, options);
         Connections = new ConnectionRegistry();
         Management = MakeManagement();
+        Scheduler = new ClassicScheduler(this);
         _startedAt = time.GetTimestamp();
         OpenProperties = new AmqpMap
         {
@@ -61,6 +62,9 @@ internal sealed class ServerContext
     /// <summary>The node that clients administer the broker through.</summary>
     public ManagementNode Management { get; }
 
+    /// <summary>What clients of ActiveMQ Classic ask about scheduled messages.</summary>
+    public ClassicScheduler Scheduler { get; }
+
     /// <summary>The properties of every open we send.</summary>
     public AmqpMap OpenProperties { get; }
 
@@ -75,6 +79,7 @@ internal sealed class ServerContext
             new NodeEntities(Engine, NodeKind.Queue, "org.mamba.queue", "queue"),
             new NodeEntities(Engine, NodeKind.Topic, "org.mamba.topic", "topic"),
             new SubscriptionEntities(Engine, Time),
+            new ScheduleEntities(Engine),
             new ConnectionEntities(Connections),
             new LinkEntities(Connections, Role.Receiver, "org.mamba.consumer", "consumer"),
             new LinkEntities(Connections, Role.Sender, "org.mamba.producer", "producer"),

@@ -3,37 +3,19 @@
 import uuid
 
 from proton import Delivery, Message, symbol, ulong
-from proton.utils import BlockingConnection, SyncRequestResponse
 
 from harness import check
 from harness.engine import Peer, Refused, bodies
+from harness.manager import NODE, Manager
 from harness.registry import case
 
-NODE = "$management"
 QUEUE = "org.mamba.queue"
-
-
-class _Manager:
-    """SyncRequestResponse as Qpid's management tools use it: a dynamic reply queue, one request at a time."""
-
-    def __init__(self, ctx):
-        self.connection = BlockingConnection("amqp://%s:%d" % (ctx.host, ctx.port), timeout=15, allowed_mechs="ANONYMOUS")
-        ctx.on_exit(self.connection.close)
-        self.requests = SyncRequestResponse(self.connection, NODE)
-
-    def ask(self, operation, body=None, **properties):
-        return self.requests.call(Message(properties={"operation": operation, **properties}, body=body))
-
-    def expect(self, status, operation, body=None, **properties):
-        answer = self.ask(operation, body, **properties)
-        check.equal(answer.properties["statusCode"], status, "status of %s (%s)" % (operation, answer.properties["statusDescription"]))
-        return answer.body
 
 
 @case("management.queue-life", seconds=30)
 def queue_life(ctx):
     """A queue is created, read, purged and deleted through SyncRequestResponse."""
-    manager, name = _Manager(ctx), ctx.queue()
+    manager, name = Manager(ctx), ctx.queue()
     created = manager.expect(201, "CREATE", {"maxDeliveries": 3}, type=QUEUE, name=name)
     check.equal((created["name"], created["maxDeliveries"], created["durable"]), (name, 3, True), "what was created")
     with Peer(ctx) as peer:
@@ -50,7 +32,7 @@ def queue_life(ctx):
 @case("management.identity")
 def identity(ctx):
     """What CREATE gives as the identity names the entity without its type."""
-    manager, name = _Manager(ctx), ctx.queue()
+    manager, name = Manager(ctx), ctx.queue()
     created = manager.expect(201, "CREATE", type=QUEUE, name=name)
     check.equal(manager.expect(200, "READ", identity=created["identity"])["name"], name, "name")
     manager.expect(204, "DELETE", identity=created["identity"])
@@ -60,7 +42,7 @@ def identity(ctx):
 @case("management.query")
 def query(ctx):
     """QUERY gives the attributes asked for, in that order, as lists; without names it gives all."""
-    manager, name = _Manager(ctx), ctx.queue()
+    manager, name = Manager(ctx), ctx.queue()
     manager.expect(201, "CREATE", type=QUEUE, name=name)
     body = manager.expect(200, "QUERY", {"attributeNames": ["depth", "name"]}, entityType=QUEUE)
     check.equal(body["attributeNames"], ["depth", "name"], "attribute names")
@@ -77,7 +59,7 @@ def query(ctx):
 @case("management.query-count-and-offset")
 def query_page(ctx):
     """Count bounds the rows; an offset behind the end gives none and the total."""
-    manager = _Manager(ctx)
+    manager = Manager(ctx)
     for _ in range(3):
         manager.expect(201, "CREATE", type=QUEUE, name=ctx.queue())
     page = manager.expect(200, "QUERY", {"attributeNames": ["name"]}, entityType=QUEUE, count=2, offset=1)
@@ -90,7 +72,7 @@ def query_page(ctx):
 @case("management.self-description")
 def self_description(ctx):
     """GET-TYPES, GET-OPERATIONS and GET-MGMT-NODES of the node, which is also an entity named self."""
-    manager = _Manager(ctx)
+    manager = Manager(ctx)
     own = {"type": "org.amqp.management", "name": "self"}
     kinds = manager.expect(200, "GET-TYPES", **own)
     for kind in ("org.amqp.management", QUEUE, "org.mamba.topic", "org.mamba.subscription", "org.mamba.connection"):
@@ -103,7 +85,7 @@ def self_description(ctx):
 @case("management.errors")
 def errors(ctx):
     """Each error has its status, and a text that names what was wrong."""
-    manager, name = _Manager(ctx), ctx.queue()
+    manager, name = Manager(ctx), ctx.queue()
     manager.expect(201, "CREATE", type=QUEUE, name=name)
     for status, part, arguments in (
             (400, "'type'", {"operation": "CREATE", "name": name}),
@@ -150,7 +132,7 @@ def symbols(ctx):
 @case("management.connection-is-closed")
 def close_connection(ctx):
     """A connection found by its container-id is closed with amqp:connection:forced and the reason."""
-    manager, container = _Manager(ctx), ctx.name("victim")
+    manager, container = Manager(ctx), ctx.name("victim")
     victim = Peer(ctx, container=container)
     rows = manager.expect(200, "QUERY", {"attributeNames": ["containerId", "name"]}, entityType="org.mamba.connection")["results"]
     name = dict(rows)[container]
@@ -165,7 +147,7 @@ def close_connection(ctx):
 @case("management.links-of-a-queue")
 def links_of_queue(ctx):
     """Consumers and producers of a queue are listed, and a queue in use is kept when ifUnused is set."""
-    manager, name = _Manager(ctx), ctx.queue()
+    manager, name = Manager(ctx), ctx.queue()
     with Peer(ctx) as peer:
         peer.sender(name)
         peer.receiver(name, credit=5)
@@ -180,7 +162,7 @@ def links_of_queue(ctx):
 def subscription(ctx):
     """A durable subscription that a client left behind is read, purged and deleted by its name client:subscription."""
     topic, container = ctx.topic(), ctx.name("client")
-    manager = _Manager(ctx)
+    manager = Manager(ctx)
 
     def durable(link):
         link.source.durability = 2

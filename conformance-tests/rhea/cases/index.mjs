@@ -27,10 +27,12 @@ import kinds from './kinds.mjs';
 import lastvalues from './lastvalues.mjs';
 import hostile from './hostile.mjs';
 import management from './management.mjs';
+import schedules from './schedules.mjs';
 
 const suites = {
   connect, sasl, websocket, sender, outcomes, settlement, prefetch, credit, types, messages, large, transactions, relay, dynamic,
   expiry, deadletter, addresses, topics, wildcards, retained, selectors, encodings, limits, links, hostile, groups, kinds, lastvalues, management,
+  schedules,
 };
 const DefaultTimeout = Number(process.env.CASE_TIMEOUT ?? 20_000);
 

@@ -7,7 +7,7 @@ namespace Mamba.Broker.Engine;
 internal sealed partial class QueueHost
 {
     /// <summary>Adds what waits here for its time.</summary>
-    public void ListDelayed(List<ScheduledMessage> into)
+    public void ListDelayed(ScheduledSelection into)
     {
         lock (_gate)
         {
@@ -15,15 +15,25 @@ internal sealed partial class QueueHost
             {
                 ref var entry = ref _core.Index.Find(token);
                 var parkedUntil = _core.ParkedUntil(token);
-                if (!Unsafe.IsNullRef(ref entry) && entry.State == EntryState.Scheduled && (parkedUntil == 0 || parkedUntil == dueAt))
+                if (!Unsafe.IsNullRef(ref entry) && entry.State == EntryState.Scheduled && (parkedUntil == 0 || parkedUntil == dueAt)
+                    && into.WantsId(entry.MessageId) && into.Wants(KindOf(parkedUntil), dueAt))
                 {
                     into.Add(new ScheduledMessage(
                         entry.MessageId, KindOf(parkedUntil), naming.Address, naming.Subscription, dueAt, null, 0, 0, 0, 0, entry.DeliveryCount,
-                        (entry.Flags & EntryFlags.Durable) != EntryFlags.None, entry.BodyLength));
+                        (entry.Flags & EntryFlags.Durable) != EntryFlags.None, entry.BodyLength)
+                    {
+                        Host = this,
+                        Token = token,
+                        MessageId = entry.MessageId,
+                    });
                 }
             }
         }
     }
+
+    /// <summary>A message, read back if need be, with one reference for the caller; null when it is gone.</summary>
+    public StoredMessage? Read(long token, ulong messageId) =>
+        Locate(token, messageId, out var location, out var message) ? message ?? LoadBody(token, messageId, location) : null;
 
     /// <summary>Removes the delayed message of an id; completes once that is on disk. False when there is none.</summary>
     public Task<bool> CancelDelayedAsync(ulong messageId)

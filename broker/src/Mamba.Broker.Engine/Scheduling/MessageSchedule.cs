@@ -76,7 +76,15 @@ public sealed record ScheduledMessage(
     long CreatedAt,
     uint DeliveryCount,
     bool Durable,
-    int Length);
+    int Length)
+{
+    /// <summary>Where it lies.</summary>
+    internal QueueHost? Host { get; init; }
+
+    internal long Token { get; init; }
+
+    internal ulong MessageId { get; init; }
+}
 
 /// <summary>Which scheduled messages are wanted.</summary>
 public sealed record ScheduledQuery
@@ -87,9 +95,26 @@ public sealed record ScheduledQuery
     /// <summary>Only of this kind; null = all.</summary>
     public ScheduledKind? Kind { get; init; }
 
+    /// <summary>Only what falls due at or after this time in unix milliseconds.</summary>
+    public long DueFrom { get; init; } = long.MinValue;
+
     /// <summary>Only what falls due before this time in unix milliseconds.</summary>
     public long DueBefore { get; init; } = long.MaxValue;
+
+    /// <summary>Only the one of this id: on a topic, its copy for each subscription. Null = all.</summary>
+    public ulong? Id { get; init; }
+
+    /// <summary>Without failed deliveries that wait for their next try: what <see cref="MessageEngine.CancelScheduledAsync"/> can cancel.</summary>
+    public bool OnlyCancellable { get; init; }
+
+    /// <summary>Without so many of the earliest.</summary>
+    public int Skip { get; init; }
 
     /// <summary>At most so many, the earliest first. Default 1,000.</summary>
     public int Max { get; init; } = 1_000;
 }
+
+/// <summary>Some of what waits for its time.</summary>
+/// <param name="Items">The part that was asked for, the earliest first.</param>
+/// <param name="Total">How many there are that fit the query.</param>
+public sealed record ScheduledPage(IReadOnlyList<ScheduledMessage> Items, long Total);

@@ -19,6 +19,9 @@ internal sealed class NodeSchedules : ISubscriber
     private readonly EngineContext _context;
     private readonly IRoutingNode _node;
     private readonly ConcurrentDictionary<long, TaskCompletionSource> _firing = new();
+
+    /// <summary>Of envelopes that were listed, by message id: so that looking for one reads each of the others once at the most.</summary>
+    private readonly ConcurrentDictionary<ulong, (ulong Id, ulong Parent)> _identities = new();
     private readonly Lock _gate = new();
     private ISubscription? _subscription;
     private int _signals;
@@ -83,14 +86,18 @@ internal sealed class NodeSchedules : ISubscriber
     }
 
     /// <summary>Everything that waits here. Of one that is being fired and is here twice, the later.</summary>
-    public void List(List<ScheduledMessage> into)
+    public void List(ScheduledSelection into)
     {
         var found = new Dictionary<ulong, ScheduledMessage>();
-        foreach (var entry in Host.Run(_context, static (core, _, _) => SchedulingCommands.Envelopes(core)))
+        foreach (var entry in Envelopes())
         {
             try
             {
-                if (ReadState(entry.Message) is var (state, dueAt)
+                if (_identities.TryGetValue(entry.Message.MessageId, out var identity) && !into.WantsId(identity.Id))
+                {
+                    entry.Message.Message?.Release();
+                }
+                else if (ReadState(entry.Message) is var (state, dueAt)
                     && (!found.TryGetValue(IdOf(state, entry.Message.MessageId), out var known) || known.DueAt < dueAt))
                 {
                     found[IdOf(state, entry.Message.MessageId)] = Describe(entry.Message, state, dueAt);
@@ -102,7 +109,10 @@ internal sealed class NodeSchedules : ISubscriber
             }
         }
 
-        into.AddRange(found.Values);
+        foreach (var (_, item) in found)
+        {
+            into.Add(item);
+        }
     }
 
     /// <summary>Ends a schedule and the series it began; completes once that is on disk. False when there is no such schedule here.</summary>
@@ -112,7 +122,7 @@ internal sealed class NodeSchedules : ISubscriber
         while (true)
         {
             Task? busy = null;
-            foreach (var entry in Host.Run(_context, static (core, _, _) => SchedulingCommands.Envelopes(core)))
+            foreach (var entry in Envelopes())
             {
                 if (!Belongs(entry.Message, id))
                 {
@@ -143,8 +153,26 @@ internal sealed class NodeSchedules : ISubscriber
         }
     }
 
+    private List<EnvelopeEntry> Envelopes()
+    {
+        var envelopes = Host.Run(_context, static (core, _, _) => SchedulingCommands.Envelopes(core));
+        if (_identities.Count > 2 * (envelopes.Count + 8))
+        {
+            // Most are of envelopes that are gone.
+            _identities.Clear();
+        }
+
+        return envelopes;
+    }
+
     private bool Belongs(in AcquiredMessage message, ulong id)
     {
+        if (_identities.TryGetValue(message.MessageId, out var identity))
+        {
+            message.Message?.Release();
+            return identity.Id == id || identity.Parent == id;
+        }
+
         try
         {
             return ReadState(message) is var (state, _) && (IdOf(state, message.MessageId) == id || state.Parent == id);
@@ -167,7 +195,9 @@ internal sealed class NodeSchedules : ISubscriber
 
         try
         {
-            return (ScheduleState.Read(message.Span), message.DeliverAt);
+            var state = ScheduleState.Read(message.Span);
+            _identities[acquired.MessageId] = (IdOf(state, acquired.MessageId), state.Parent);
+            return (state, message.DeliverAt);
         }
         finally
         {
@@ -177,7 +207,12 @@ internal sealed class NodeSchedules : ISubscriber
 
     private ScheduledMessage Describe(in AcquiredMessage entry, in ScheduleState state, long dueAt) => new(
         IdOf(state, entry.MessageId), ScheduledKind.Repeating, _node.Address, null, dueAt, state.Cron?.Text, state.Period, state.Repeats,
-        state.Parent, state.CreatedAt, 0, entry.Durable, entry.Length);
+        state.Parent, state.CreatedAt, 0, entry.Durable, entry.Length)
+    {
+        Host = Host,
+        Token = entry.Token,
+        MessageId = entry.MessageId,
+    };
 
     private static ulong IdOf(in ScheduleState state, ulong messageId) => state.Id == 0 ? messageId : state.Id;
 

@@ -26,6 +26,9 @@ internal sealed record BrokerOptions
     [Setting("How queues and topics come about, and what they do.")]
     public AddressOptions Addresses { get; init; } = new();
 
+    [Setting("Messages that are delivered again and again (repeating schedules).")]
+    public ScheduleOptions Schedules { get; init; } = new();
+
     [Setting("What is logged.")]
     public LoggingOptions Logging { get; init; } = new();
 
@@ -284,6 +287,23 @@ internal sealed record AddressRuleOptions
 
     [Setting("Whether consumers get copies and leave messages where they are, mostly beside lastValueKey.")]
     public bool NonDestructive { get; init; }
+}
+
+/// <summary>See <see cref="Mamba.Broker.Engine.MissedInstants"/>.</summary>
+internal enum MissedInstantsPolicy
+{
+    DeliverOnce,
+    Skip,
+}
+
+internal sealed record ScheduleOptions
+{
+    [Setting("Most repeating schedules of one queue or topic, the series that crontab entries began included.", Min = 1, Max = 1_000_000)]
+    public int MaxPerAddress { get; init; } = 10_000;
+
+    [Setting("What becomes of instants that passed while the broker was not running: one delivery makes up for all that a schedule missed, or they are left out.",
+        Choices = ["deliverOnce", "skip"])]
+    public MissedInstantsPolicy MissedInstants { get; init; } = MissedInstantsPolicy.DeliverOnce;
 }
 
 internal enum LogFormat

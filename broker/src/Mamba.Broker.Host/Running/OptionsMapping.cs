@@ -19,6 +19,8 @@ internal static class OptionsMapping
         BodyMemoryBytes = options.Storage.BodyMemory,
         MaxTransactionOperations = options.Limits.MaxTransactionOperations,
         MaxTransactionBytes = options.Limits.MaxTransactionBytes,
+        MaxSchedulesPerAddress = options.Schedules.MaxPerAddress,
+        MissedInstants = (MissedInstants)options.Schedules.MissedInstants,
         Patterns = [.. options.Addresses.Rules.Select(rule => new NodePattern(rule.Pattern, new NodeOptions
         {
             MaxMessages = rule.MaxLength ?? 0,

@@ -21,7 +21,7 @@ internal sealed class AddressDirectory(MessageEngine engine, ServerOptions optio
             throw new LinkRefusedException(Refusal.InvalidAddress(fault));
         }
 
-        if (ManagementDesk.IsNode(address.Name))
+        if (ManagementDesk.IsNode(address.Name) || ClassicScheduler.IsAddress(address.Name))
         {
             throw new LinkRefusedException(Refusal.NoQueue(address.Name));
         }

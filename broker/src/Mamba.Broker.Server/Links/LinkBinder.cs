@@ -107,9 +107,9 @@ internal sealed class LinkBinder(AmqpConnection connection)
         }
 
         await connection.StealLinkAsync(link, attach);
-        if (!target.Dynamic && ManagementDesk.IsNode(target.Address))
+        if (!target.Dynamic && (ManagementDesk.IsNode(target.Address) || ClassicScheduler.IsAddress(target.Address)))
         {
-            BindRequests(link, attach);
+            BindRequests(link, attach, target);
             return;
         }
 
@@ -187,7 +187,7 @@ internal sealed class LinkBinder(AmqpConnection connection)
         }
     }
 
-    private void BindRequests(ReceiverEndpoint link, Attach attach)
+    private void BindRequests(ReceiverEndpoint link, Attach attach, Target target)
     {
         if (IsAbandoned(link))
         {
@@ -195,9 +195,11 @@ internal sealed class LinkBinder(AmqpConnection connection)
             return;
         }
 
-        var handler = connection.Management.OpenRequests(link, CanReject(attach.Source));
+        var handler = ManagementDesk.IsNode(target.Address)
+            ? connection.Management.OpenRequests(link, CanReject(attach.Source))
+            : connection.Management.OpenScheduler(link, CanReject(attach.Source));
         Adopt(link, handler);
-        var reply = ReplyToSender(attach, new Target { Address = ManagementNode.Address });
+        var reply = ReplyToSender(attach, new Target { Address = target.Address, Capabilities = handler is SchedulerLink ? target.Capabilities : null });
         reply.MaxMessageSize = ManagementNode.MaxRequestBytes;
         link.Attach(reply);
         handler.Open();

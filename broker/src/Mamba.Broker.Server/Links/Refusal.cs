@@ -25,7 +25,7 @@ internal static class Refusal
 
     public static AmqpError NoQueue(string address) => new(
         ErrorCondition.NotAllowed,
-        $"'{address}' is the management node, no queue or topic: send requests on a link whose target has this address, without a prefix.");
+        $"'{address}' takes requests and is no queue or topic: send them on a link whose target has this address, without a prefix.");
 
     public static AmqpError WildcardTarget(string address) => new(
         ErrorCondition.NotAllowed,

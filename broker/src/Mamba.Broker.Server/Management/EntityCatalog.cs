@@ -68,14 +68,14 @@ internal sealed class EntityCatalog(IReadOnlyList<EntityType> types)
         long total = 0;
         foreach (var type in asked)
         {
-            var entities = Sorted(type);
-            var first = (int)Math.Clamp(offset - total, 0, entities.Length);
-            for (var i = first; i < entities.Length && results.Count < wanted; i++)
+            var skip = (int)Math.Clamp(offset - total, 0, int.MaxValue);
+            var page = type.Page(request, skip, wanted - results.Count) ?? PageOf(type, skip, wanted - results.Count);
+            foreach (var entity in page.Entities)
             {
-                results.Add(Row(entities[i], names));
+                results.Add(Row(entity, names));
             }
 
-            total += entities.Length;
+            total += page.Total;
         }
 
         return ManagementResponse.Ok(new AmqpMap
@@ -86,11 +86,12 @@ internal sealed class EntityCatalog(IReadOnlyList<EntityType> types)
         });
     }
 
-    private static Entity[] Sorted(EntityType type)
+    private static EntityPage PageOf(EntityType type, int skip, int count)
     {
         Entity[] entities = [.. type.List()];
         Array.Sort(entities, static (a, b) => string.CompareOrdinal(a.Name, b.Name));
-        return entities;
+        var first = Math.Min(skip, entities.Length);
+        return new EntityPage(entities[first..Math.Min(entities.Length, first + count)], entities.Length);
     }
 
     private static List<object?> Row(in Entity entity, List<string> names)

@@ -21,6 +21,12 @@ internal abstract class EntityType(string name, string prefix)
     /// <summary>All entities there are, in no order.</summary>
     public abstract IEnumerable<Entity> List();
 
+    /// <summary>A part of the entities in an order of the type's own, for QUERY; null where all are listed and sorted by name.</summary>
+    /// <param name="request">The request: types may know filters of their own.</param>
+    /// <param name="skip">Entities before the part, 0 or more.</param>
+    /// <param name="count">Most that are wanted, 0 to <see cref="EntityCatalog.MaxRows"/>.</param>
+    public virtual EntityPage? Page(ManagementRequest request, int skip, int count) => null;
+
     /// <summary>The entity of a name, or null.</summary>
     public abstract Entity? Find(string name);
 
@@ -73,6 +79,9 @@ internal abstract class EntityType(string name, string prefix)
 
 /// <summary>One entity: its type, its name within the type, and what stands behind it.</summary>
 internal readonly record struct Entity(EntityType Type, string Name, object Handle);
+
+/// <summary>Some entities, and how many there are in all.</summary>
+internal sealed record EntityPage(IReadOnlyList<Entity> Entities, long Total);
 
 /// <summary>Attributes that every entity has, and those that several types share.</summary>
 internal static class Attribute

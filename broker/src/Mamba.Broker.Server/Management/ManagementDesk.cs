@@ -72,6 +72,16 @@ internal sealed class ManagementDesk(AmqpConnection connection)
         }
     }
 
+    /// <summary>A new link that requests to ActiveMQ Classic's scheduler come in on.</summary>
+    /// <exception cref="LinkRefusedException">The user may not, or the connection has too many.</exception>
+    public RequestLink OpenScheduler(Amqp.Endpoints.ReceiverEndpoint link, bool canReject)
+    {
+        CheckAdmission(_requestLinks.Count);
+        var handler = new SchedulerLink(connection, link, canReject);
+        _requestLinks.Add(handler);
+        return handler;
+    }
+
     private void CheckAdmission(int links)
     {
         if (!connection.Server.Options.Management.Allows(connection.Principal, connection.Listener))

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Mamba.Amqp.Codec;
 using Mamba.Amqp.Messaging;
 using Mamba.Amqp.Transport;
@@ -50,17 +51,26 @@ internal sealed class ManagementRequest
 
     /// <summary>The number of an application property, 0 or more; null when it is absent.</summary>
     /// <exception cref="ManagementException">400: it is negative, too large, or no number.</exception>
-    public int? Count(string key)
+    public int? Count(string key) => (int?)Number(key, int.MaxValue);
+
+    /// <summary>The number of an application property, 0 to <paramref name="max"/>; null when it is absent. A timestamp is its milliseconds.</summary>
+    /// <exception cref="ManagementException">400: it is negative, too large, or no number.</exception>
+    public long? Number(string key, long max = long.MaxValue)
     {
         if (_properties[key] is not { } value)
         {
             return null;
         }
 
-        return Whole.Read(value) is { } number and >= 0 and <= int.MaxValue
-            ? (int)number
-            : throw ManagementException.Bad($"The application property '{key}' must be a whole number from 0 to {int.MaxValue}; it is {AmqpValue.ToString(value)}.");
+        return (value is Timestamp time ? time.Milliseconds : Whole.Read(value)) is { } number and >= 0 && number <= max
+            ? number
+            : throw ManagementException.Bad($"The application property '{key}' must be a whole number from 0 to {max}; it is {AmqpValue.ToString(value)}.");
     }
+
+    /// <summary>The Unix milliseconds of an application property, a number, a timestamp or a text of digits; null when it is absent.</summary>
+    /// <exception cref="ManagementException">400: it is none of these.</exception>
+    public long? Instant(string key) =>
+        _properties[key] is string text && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : Number(key);
 
     /// <summary>The attributes in the body: a map as amqp-value. No body, null and the empty text count as an empty map.</summary>
     /// <exception cref="ManagementException">400: the body is something else.</exception>

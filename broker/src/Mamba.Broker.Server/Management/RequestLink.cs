@@ -14,7 +14,7 @@ namespace Mamba.Broker.Server.Management;
 /// <param name="connection">Its connection.</param>
 /// <param name="endpoint">Its end of the link.</param>
 /// <param name="canReject">Whether the source's outcomes let us answer rejected; otherwise a refusal ends the link.</param>
-internal sealed class RequestLink(AmqpConnection connection, ReceiverEndpoint endpoint, bool canReject) : LinkHandler(connection, endpoint)
+internal class RequestLink(AmqpConnection connection, ReceiverEndpoint endpoint, bool canReject) : LinkHandler(connection, endpoint)
 {
     /// <summary>Requests of one link that are under way or wait.</summary>
     public const uint Window = 8;
@@ -35,7 +35,7 @@ internal sealed class RequestLink(AmqpConnection connection, ReceiverEndpoint en
 
         try
         {
-            Connection.Management.Submit(new PendingRequest(this, delivery.DeliveryId, delivery.IsSettled, ManagementRequest.Decode(payload)));
+            Submit(new PendingRequest(this, delivery.DeliveryId, delivery.IsSettled, ManagementRequest.Decode(payload)));
         }
         catch (AmqpException e)
         {
@@ -72,6 +72,9 @@ internal sealed class RequestLink(AmqpConnection connection, ReceiverEndpoint en
 
         GiveCreditBack();
     }
+
+    /// <summary>Has a request carried out; <see cref="Answer"/> ends it.</summary>
+    protected virtual void Submit(PendingRequest request) => Connection.Management.Submit(request);
 
     protected override void Release(bool clean, bool closed) => Connection.Management.Remove(this);
 

@@ -85,6 +85,14 @@ internal sealed class OptionsMappingTests
         Assert.That(engine.OptionsFor("c").Retry, Is.Null);
     }
 
+    [Test]
+    public void Settings_of_schedules_reach_the_engine()
+    {
+        var options = new BrokerOptions { Schedules = new ScheduleOptions { MaxPerAddress = 3, MissedInstants = MissedInstantsPolicy.Skip } };
+        var engine = OptionsMapping.ToEngine(options, "journal");
+        Assert.That((engine.MaxSchedulesPerAddress, engine.MissedInstants), Is.EqualTo((3, MissedInstants.Skip)));
+    }
+
     [TestCase("All", true, true)]
     [TestCase("None", false, false)]
     [TestCase("Users", true, false)]

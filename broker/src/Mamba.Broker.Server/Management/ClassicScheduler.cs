@@ -1,0 +1,182 @@
+using System.Globalization;
+using Mamba.Amqp.Messaging;
+using Mamba.Amqp.Transport;
+using Mamba.Amqp.Types;
+using Mamba.Broker.Engine;
+using Mamba.Broker.Server.Links;
+using Mamba.Broker.Server.Messages;
+
+namespace Mamba.Broker.Server.Management;
+
+/// <summary>
+/// The way clients of ActiveMQ Classic look at scheduled messages and cancel them: messages to
+/// <c>ActiveMQ.Scheduler.Management</c> whose application property <c>AMQ_SCHEDULER_ACTION</c> is <c>BROWSE</c> (what is scheduled is
+/// sent to the reply-to, each with its <c>scheduledJobId</c>), <c>REMOVE</c> (the one of <c>scheduledJobId</c>) or
+/// <c>REMOVEALL</c>. BROWSE and REMOVEALL take what is next due from <c>ACTION_START_TIME</c> to <c>ACTION_END_TIME</c>, when both
+/// are there. One request of the broker is carried out at a time. Thread-safe.
+/// </summary>
+internal sealed class ClassicScheduler(ServerContext server)
+{
+    public const string Address = "ActiveMQ.Scheduler.Management";
+
+    /// <summary>Messages that answer one BROWSE, at most: the next due.</summary>
+    public const int MaxBrowsed = 1_000;
+
+    private const string Action = "AMQ_SCHEDULER_ACTION";
+    private const string JobId = "scheduledJobId";
+    private const string StartTime = "ACTION_START_TIME";
+    private const string EndTime = "ACTION_END_TIME";
+
+    private readonly SemaphoreSlim _turn = new(1, 1);
+
+    /// <summary>Whether an address means the scheduler; with or without a prefix, in any case, as Classic has it.</summary>
+    public static bool IsAddress(string? address) =>
+        address is not null && address.Length >= Address.Length
+        && NodeAddress.Parse(address, default).Name.Equals(Address, StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>Carries a request out; why it is refused, or null. Never throws.</summary>
+    public async Task<AmqpError?> ExecuteAsync(ManagementRequest request, long caller)
+    {
+        await _turn.WaitAsync();
+        try
+        {
+            await DispatchAsync(request);
+            return null;
+        }
+        catch (ManagementException e)
+        {
+            return new AmqpError(ErrorCondition.InvalidField, e.Message);
+        }
+        catch (LinkRefusedException e)
+        {
+            return e.Error;
+        }
+        catch (EngineException e)
+        {
+            return Refusal.From(e);
+        }
+        catch (Exception e)
+        {
+            ServerLog.ConnectionFault(server.Logger, e, caller);
+            return new AmqpError(ErrorCondition.InternalError, "The request failed inside the broker; see its log.");
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    private Task DispatchAsync(ManagementRequest request)
+    {
+        var action = request.Text(Action);
+        switch (action)
+        {
+            case "BROWSE":
+                Browse(request);
+                return Task.CompletedTask;
+            case "REMOVE":
+                return server.Engine.CancelScheduledAsync(IdIn(request));
+            case "REMOVEALL":
+                return RemoveAllAsync(Range(request));
+            default:
+                throw ManagementException.Bad($"The application property '{Action}' must be BROWSE, REMOVE or REMOVEALL; it is '{action}'.");
+        }
+    }
+
+    /// <summary>An id that is gone is no error: what was asked for is so.</summary>
+    private static ulong IdIn(ManagementRequest request) =>
+        ulong.TryParse(request.Text(JobId), NumberStyles.None, CultureInfo.InvariantCulture, out var id)
+            ? id
+            : throw ManagementException.Bad($"REMOVE needs the application property '{JobId}', as a message that answered BROWSE has it.");
+
+    private static ScheduledQuery Range(ManagementRequest request)
+    {
+        var query = new ScheduledQuery { OnlyCancellable = true, Max = MaxBrowsed };
+        return request.Instant(StartTime) is { } start && request.Instant(EndTime) is { } end
+            ? query with { DueFrom = start, DueBefore = end == long.MaxValue ? end : end + 1 }
+            : query;
+    }
+
+    private async Task RemoveAllAsync(ScheduledQuery query)
+    {
+        bool any;
+        do
+        {
+            any = false;
+            foreach (var item in server.Engine.QueryScheduled(query).Items)
+            {
+                any |= await server.Engine.CancelScheduledAsync(item.Id);
+            }
+        }
+        while (any);
+    }
+
+    private void Browse(ManagementRequest request)
+    {
+        var replyTo = request.ReplyTo ?? throw ManagementException.Bad("BROWSE needs a reply-to: the queue that the scheduled messages are sent to.");
+        var node = server.Addresses.Find(NodeAddress.Parse(replyTo, default)) ?? throw new LinkRefusedException(Refusal.NotFound(replyTo));
+        foreach (var item in server.Engine.QueryScheduled(Range(request)).Items)
+        {
+            if (server.Engine.ReadScheduled(item) is not { } stored)
+            {
+                continue;
+            }
+
+            try
+            {
+                var batch = PublishBatch.Rent();
+                batch.Add(node, Describe(item, stored, request), observer: null, 0);
+                server.Engine.Publish(batch);
+            }
+            finally
+            {
+                stored.Release();
+            }
+        }
+    }
+
+    /// <summary>A message as it was scheduled, with what says which it is, and without what would schedule it again.</summary>
+    private StoredMessage Describe(ScheduledMessage item, StoredMessage stored, ManagementRequest request)
+    {
+        var message = AmqpMessage.Decode(stored.Span);
+        foreach (var key in DeliveryTime.Keys)
+        {
+            message.MessageAnnotations?.Remove(key);
+        }
+
+        var properties = message.ApplicationProperties ??= [];
+        properties[JobId] = item.Id.ToString(CultureInfo.InvariantCulture);
+        properties["AMQ_SCHEDULED_DELAY"] = Math.Max(0, item.DueAt - server.Time.GetUtcNow().ToUnixTimeMilliseconds());
+        if (item.Kind == ScheduledKind.Repeating)
+        {
+            properties["AMQ_SCHEDULED_PERIOD"] = item.Period;
+            properties["AMQ_SCHEDULED_REPEAT"] = item.Repeats;
+        }
+
+        if (item.Cron is not null)
+        {
+            properties["AMQ_SCHEDULED_CRON"] = item.Cron;
+        }
+
+        (message.Properties ??= new MessageProperties()).CorrelationId ??= request.CorrelationId;
+        return MessageIngress.Read(message.Encode(), server.Time.GetUtcNow().ToUnixTimeMilliseconds(), wantTo: false, out _, out _)!;
+    }
+}
+
+/// <summary>A link that requests to <see cref="ClassicScheduler"/> come in on.</summary>
+internal sealed class SchedulerLink(Connections.AmqpConnection connection, Amqp.Endpoints.ReceiverEndpoint endpoint, bool canReject)
+    : RequestLink(connection, endpoint, canReject)
+{
+    protected override void Submit(PendingRequest request)
+    {
+        // What came before it on this connection is to be in its queues when it is carried out.
+        Connection.PublishCollected();
+        _ = Task.Run(() => RunAsync(request));
+    }
+
+    private async Task RunAsync(PendingRequest request)
+    {
+        var error = await Connection.Server.Scheduler.ExecuteAsync(request.Request, Connection.Id);
+        Connection.Post(() => Answer(request.DeliveryId, request.Settled, error));
+    }
+}

@@ -1,0 +1,118 @@
+using System.Globalization;
+using Mamba.Amqp.Messaging;
+using Mamba.Amqp.Types;
+using Mamba.Broker.Engine;
+
+namespace Mamba.Broker.Server.Management;
+
+/// <summary>
+/// What waits for its time: delayed messages and repeating schedules, by id. A delayed message on a topic is listed once for each
+/// subscription that will get it. QUERY gives the next due first, and takes the filters <c>address</c>, <c>kind</c> and
+/// <c>dueBefore</c> as application properties.
+/// </summary>
+internal sealed class ScheduleEntities(MessageEngine engine) : EntityType("org.mamba.schedule", "schedule")
+{
+    private const string Kind = "kind";
+    private const string Delayed = "delayed";
+    private const string Repeating = "repeating";
+
+    public override IReadOnlyList<string> Attributes { get; } =
+    [
+        Attribute.Name, Attribute.Identity, Attribute.Type, Attribute.Address, "subscription", Kind, "messageId", "nextAt", "cron", "period", "repeatsLeft",
+        "parent", "createdAt", Attribute.Durable, "bytes",
+    ];
+
+    public override IReadOnlyList<string> Operations { get; } = [Operation.Read, Operation.Delete];
+
+    /// <summary>The first of them only: there may be more than can be held. <see cref="Page"/> gives any part.</summary>
+    public override IEnumerable<Entity> List() => EntitiesOf(engine.QueryScheduled(Cancellable with { Max = EntityCatalog.MaxRows }).Items);
+
+    public override EntityPage Page(ManagementRequest request, int skip, int count)
+    {
+        var address = request.Text(Attribute.Address);
+        try
+        {
+            var page = engine.QueryScheduled(Cancellable with
+            {
+                Address = address,
+                Kind = KindOf(request.Text(Kind)),
+                DueBefore = request.Number("dueBefore") ?? long.MaxValue,
+                Skip = skip,
+                Max = count,
+            });
+            return new EntityPage([.. EntitiesOf(page.Items)], page.Total);
+        }
+        catch (EngineException e) when (e.Error == EngineError.NotFound)
+        {
+            throw ManagementException.NotFound($"There is no queue or topic '{address}' that could have schedules.");
+        }
+    }
+
+    public override Entity? Find(string name) =>
+        IdOf(name) is { } id && engine.QueryScheduled(Cancellable with { Id = id, Max = 1 }).Items is [var found] ? new Entity(this, name, found) : null;
+
+    /// <summary>Cancels it: on all its subscriptions, and with the series that its crontab entry began.</summary>
+    public override async Task DeleteAsync(Entity entity, AttributeBody conditions, long caller)
+    {
+        conditions.RefuseOthers();
+        if (!await engine.CancelScheduledAsync(((ScheduledMessage)entity.Handle).Id))
+        {
+            throw ManagementException.NotFound($"The schedule '{entity.Name}' ended, or was cancelled by somebody else, just now.");
+        }
+    }
+
+    protected override void Describe(object handle, AmqpMap into)
+    {
+        var item = (ScheduledMessage)handle;
+        into.Add(Attribute.Address, item.Address);
+        into.Add("subscription", item.SubscriptionName);
+        into.Add(Kind, item.Kind == ScheduledKind.Repeating ? Repeating : Delayed);
+        into.Add("messageId", MessageIdOf(item));
+        into.Add("nextAt", item.DueAt);
+        into.Add("cron", item.Cron);
+        into.Add("period", item.Period);
+        into.Add("repeatsLeft", (long)item.Repeats);
+        into.Add("parent", item.Parent == 0 ? null : NameOf(item.Parent));
+        into.Add("createdAt", item.CreatedAt);
+        into.Add(Attribute.Durable, item.Durable);
+        into.Add("bytes", (long)item.Length);
+    }
+
+    /// <summary>The message-id that its sender gave it, of any type, or null. Read from the message: a page has few.</summary>
+    private object? MessageIdOf(ScheduledMessage item)
+    {
+        var message = engine.ReadScheduled(item);
+        if (message is null)
+        {
+            return null;
+        }
+
+        try
+        {
+            var layout = MessageScanner.Scan(message.Span);
+            return layout.Properties.IsPresent ? new PropertiesView(layout.Properties.ValueIn(message.Span)).MessageId : null;
+        }
+        finally
+        {
+            message.Release();
+        }
+    }
+
+    private static ScheduledQuery Cancellable { get; } = new() { OnlyCancellable = true };
+
+    private static ScheduledKind? KindOf(string? text) => text switch
+    {
+        null => null,
+        Delayed => ScheduledKind.Delayed,
+        Repeating => ScheduledKind.Repeating,
+        _ => throw ManagementException.Bad($"The application property '{Kind}' must be '{Delayed}' or '{Repeating}'; it is '{text}'."),
+    };
+
+    private IEnumerable<Entity> EntitiesOf(IReadOnlyList<ScheduledMessage> items) => items.Select(item => new Entity(this, NameOf(item.Id), item));
+
+    private static string NameOf(ulong id) => id.ToString(CultureInfo.InvariantCulture);
+
+    /// <summary>The id that a name is, written as we write it; null when it is none.</summary>
+    private static ulong? IdOf(string name) =>
+        ulong.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var id) && string.Equals(NameOf(id), name, StringComparison.Ordinal) ? id : null;
+}
