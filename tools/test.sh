@@ -28,6 +28,9 @@ command -v dotnet >/dev/null || fail "no 'dotnet' on PATH: install the .NET 10 S
 packages=()
 /usr/bin/python3 -c 'import proton' 2>/dev/null || packages+=(python3-qpid-proton)
 [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || packages+=(rabbitmq-server)
+[ -f /usr/include/proton/container.hpp ] || packages+=(libqpid-proton-cpp12-dev)
+command -v g++ >/dev/null || packages+=(g++)
+command -v make >/dev/null || packages+=(make)
 command -v strace >/dev/null || packages+=(strace)
 command -v npm >/dev/null || packages+=(nodejs npm)
 if [ ${#packages[@]} -gt 0 ]; then
@@ -49,6 +52,9 @@ for clients in rhea node-clients; do
   say "installing clients from npm (npm ci in conformance-tests/$clients)"
   (cd "conformance-tests/$clients" && npm ci --silent --no-audit --no-fund) || fail "npm ci failed in conformance-tests/$clients"
 done
+
+say "compiling the cases on Proton for C++ (make in conformance-tests/proton-cpp)"
+make -s -C conformance-tests/proton-cpp || fail "the cases on Proton for C++ could not be compiled"
 
 say "building (Release)"
 dotnet build Mamba.Amqp.sln -c Release -v q -nologo -clp:NoSummary || fail "the build failed"

@@ -33,6 +33,11 @@ public sealed record ClientSuite(string Name, string Program, string Script, str
         "Node.js clients", "node", "conformance-tests/node-clients/run.mjs", "conformance-tests/node-clients/node_modules/rhea-promise",
         "Install Node.js 20 or later, then run: npm ci --prefix conformance-tests/node-clients");
 
+    /// <summary>Qpid Proton for C++, compiled by its Makefile.</summary>
+    public static ClientSuite Cpp { get; } = new(
+        "Proton for C++", "/usr/bin/env", "conformance-tests/proton-cpp/bin/cases", "conformance-tests/proton-cpp/bin/cases",
+        "Run: apt-get install -y g++ make libqpid-proton-cpp12-dev; make -C conformance-tests/proton-cpp");
+
     /// <summary>A RabbitMQ that shovels messages to and from the broker over AMQP 1.0.</summary>
     public static ClientSuite Shovel { get; } = new(
         "RabbitMQ shovel", "/usr/bin/python3", "conformance-tests/shovel/run.py", "/usr/lib/rabbitmq/bin/rabbitmq-server",
