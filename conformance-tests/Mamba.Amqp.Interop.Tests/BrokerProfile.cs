@@ -50,6 +50,10 @@ public sealed record BrokerProfile(string Name, long MaxMessageSize, bool Allows
                 new JsonObject { ["pattern"] = "ring.#", ["maxLength"] = 3, ["overflow"] = "dropHead" },
                 new JsonObject { ["pattern"] = "last.#", ["lastValueKey"] = "symbol" },
                 new JsonObject { ["pattern"] = "seen.#", ["lastValueKey"] = "symbol", ["nonDestructive"] = true },
+                new JsonObject { ["pattern"] = "backoff.slow.#", ["retry"] = Retry("1 h", "free") },
+                new JsonObject { ["pattern"] = "backoff.held.#", ["retry"] = Retry("1 h", "group") },
+                new JsonObject { ["pattern"] = "backoff.group.#", ["retry"] = Retry("300 ms", "group") },
+                new JsonObject { ["pattern"] = "backoff.#", ["maxDeliveries"] = 3, ["retry"] = Retry("300 ms", "free") },
                 new JsonObject { ["pattern"] = "single.#", ["singleActiveConsumer"] = true },
                 new JsonObject
                 {
@@ -57,4 +61,7 @@ public sealed record BrokerProfile(string Name, long MaxMessageSize, bool Allows
                 }),
         },
     };
+
+    private static JsonObject Retry(string delay, string order) =>
+        new() { ["delay"] = delay, ["multiplier"] = 2, ["jitter"] = 0, ["maxDelay"] = "1 h", ["order"] = order };
 }

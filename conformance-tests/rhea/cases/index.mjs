@@ -25,6 +25,7 @@ import links from './links.mjs';
 import groups from './groups.mjs';
 import kinds from './kinds.mjs';
 import lastvalues from './lastvalues.mjs';
+import retries from './retries.mjs';
 import hostile from './hostile.mjs';
 import management from './management.mjs';
 import schedules from './schedules.mjs';
@@ -32,7 +33,7 @@ import schedules from './schedules.mjs';
 const suites = {
   connect, sasl, websocket, sender, outcomes, settlement, prefetch, credit, types, messages, large, transactions, relay, dynamic,
   expiry, deadletter, addresses, topics, wildcards, retained, selectors, encodings, limits, links, hostile, groups, kinds, lastvalues, management,
-  schedules,
+  schedules, retries,
 };
 const DefaultTimeout = Number(process.env.CASE_TIMEOUT ?? 20_000);
 
