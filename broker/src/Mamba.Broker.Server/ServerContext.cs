@@ -29,6 +29,7 @@ internal sealed class ServerContext
         Connections = new ConnectionRegistry();
         Management = MakeManagement();
         Scheduler = new ClassicScheduler(this);
+        Permissions = new PermissionTable(options.Permissions);
         _startedAt = time.GetTimestamp();
         OpenProperties = new AmqpMap
         {
@@ -58,6 +59,9 @@ internal sealed class ServerContext
 
     /// <summary>Those of an open that makes the connection its container's only one, which is enforced strongly (detection policy 0).</summary>
     public AmqpMap SoleOpenProperties { get; }
+
+    /// <summary>Who may do what.</summary>
+    public PermissionTable Permissions { get; }
 
     /// <summary>The node that clients administer the broker through.</summary>
     public ManagementNode Management { get; }

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Security;
 using Mamba.Broker.Server.Management;
+using Mamba.Broker.Server.Security;
 
 namespace Mamba.Broker.Server;
 
@@ -60,6 +61,9 @@ public sealed record ServerOptions
 
     /// <summary>Who may attach to <c>$management</c>.</summary>
     public IManagementPolicy Management { get; init; } = ManagementPolicy.Auto;
+
+    /// <summary>Who may do what at which address; without rules everybody may do everything.</summary>
+    public IReadOnlyList<PermissionRule> Permissions { get; init; } = [];
 
     /// <summary>How long a stop waits for peers to answer close, before their sockets are cut.</summary>
     public TimeSpan StopTimeout { get; init; } = TimeSpan.FromSeconds(5);

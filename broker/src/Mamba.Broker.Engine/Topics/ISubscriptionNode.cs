@@ -40,6 +40,9 @@ public interface ISubscriptionNode
     /// <summary>True once it was deleted.</summary>
     bool IsDeleted { get; }
 
+    /// <summary>True when these ask for the subscription as it is, so that attaching would not make another one in its place.</summary>
+    bool IsSame(string topic, SubscriptionOptions options);
+
     /// <summary>Attaches a consumer.</summary>
     /// <exception cref="EngineException"><see cref="EngineError.ResourceLocked"/> when it is unshared and has a consumer;
     /// <see cref="EngineError.NotFound"/> when it was deleted.</exception>

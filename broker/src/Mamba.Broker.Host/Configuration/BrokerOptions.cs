@@ -117,6 +117,12 @@ internal sealed record SecurityOptions
 
     [Setting("The users who may administer the broker, when security.management is users.", Example = "alice,bob")]
     public IReadOnlyList<string> ManagementUsers { get; init; } = [];
+
+    [Setting("Who may do what at which address. The first rule for both the address and the user decides; without a rule for them nothing is allowed, and without rules at all everything.")]
+    public IReadOnlyList<PermissionOptions> Permissions { get; init; } = [];
+
+    [Setting("Users under one name, for security.permissions.")]
+    public IReadOnlyList<GroupOptions> Groups { get; init; } = [];
 }
 
 internal sealed record LimitOptions
@@ -238,7 +244,7 @@ internal sealed record RetryOptions
 internal sealed record AddressRuleOptions
 {
     [Setting("Addresses it applies to, words divided by dots: * is one word, # any number of words, all else stands for itself.", Min = 1, Max = 255,
-        Example = "orders.*")]
+        Required = true, Example = "orders.*")]
     public string Pattern { get; init; } = "";
 
     [Setting("What an address is when neither a prefix (queue://, topic://) nor a terminus capability says so.", Choices = ["queue", "topic"])]

@@ -112,7 +112,11 @@ internal static class SchemaWriter
                 json.WriteString("type", "array");
                 json.WriteStartObject("items");
                 json.WriteStartArray("required");
-                json.WriteStringValue("pattern");
+                foreach (var required in setting.Children.Where(static child => child.Attribute.Required))
+                {
+                    json.WriteStringValue(required.Name);
+                }
+
                 json.WriteEndArray();
                 WriteObject(json, setting.Children);
                 json.WriteEndObject();

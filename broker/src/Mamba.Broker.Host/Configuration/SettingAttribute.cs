@@ -43,6 +43,9 @@ internal sealed class SettingAttribute(string description) : Attribute
     /// <summary>The command line option of its own, with its dashes; every setting can also be given by --set.</summary>
     public string? Option { get; init; }
 
+    /// <summary>Whether each record of a list needs it.</summary>
+    public bool Required { get; init; }
+
     /// <summary>A value that works, for messages.</summary>
     public string? Example { get; init; }
 }

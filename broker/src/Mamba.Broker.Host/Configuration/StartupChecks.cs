@@ -30,6 +30,7 @@ internal sealed class StartupChecks(BrokerOptions options, SettingLayers layers)
         ResolveEndpoints();
         CheckTls();
         CheckRules();
+        new PermissionChecks(options.Security, layers).Check();
         CheckAccess(CountUsers());
     }
 
@@ -255,7 +256,8 @@ internal sealed class StartupChecks(BrokerOptions options, SettingLayers layers)
         }
     }
 
-    private static bool IsPattern(string pattern)
+    /// <summary>Whether a rule can have this pattern.</summary>
+    internal static bool IsPattern(string pattern)
     {
         var levels = pattern.Split('.');
         for (var i = 0; i < levels.Length; i++)

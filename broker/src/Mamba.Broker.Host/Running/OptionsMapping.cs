@@ -59,6 +59,7 @@ internal static class OptionsMapping
         AutoCreate = options.Addresses.AutoCreate,
         Addresses = [.. options.Addresses.Rules.Select(rule => new AddressRule(rule.Pattern, KindOf(rule.Kind), rule.AutoCreate))],
         Management = PolicyOf(options.Security),
+        Permissions = PermissionMapping.RulesOf(options.Security),
         StopTimeout = options.Stop.Timeout,
     };
 

@@ -237,6 +237,10 @@ internal sealed partial class AmqpConnection
         {
             error = Refusal.From(e);
         }
+        catch (LinkRefusedException e)
+        {
+            error = e.Error;
+        }
 
         Post(() =>
         {

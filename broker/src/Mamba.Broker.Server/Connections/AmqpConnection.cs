@@ -27,6 +27,7 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
     private readonly TransactionTable _transactions;
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ManagementDesk? _management;
+    private AddressAccess? _access;
     private PublishBatch? _batch;
     private string? _breakCause;
     private bool _broken;
@@ -65,6 +66,11 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
     public ServerContext Server => _server;
 
     public TransactionTable Transactions => _transactions;
+
+    /// <summary>What its user may do at which address; null where there are no rules. The turn's own; asking the result is not.</summary>
+    public AddressAccess? Access => _server.Permissions.HasRules
+        ? _access ??= new AddressAccess(this, _server.Permissions.RulesFor(Principal.Name))
+        : null;
 
     /// <summary>Its business with the management node. The turn's own.</summary>
     public ManagementDesk Management => _management ??= new ManagementDesk(this);

@@ -1,5 +1,6 @@
 using Mamba.Broker.Engine;
 using Mamba.Broker.Server.Management;
+using Mamba.Broker.Server.Security;
 
 namespace Mamba.Broker.Server.Links;
 
@@ -41,8 +42,10 @@ internal sealed class AddressDirectory(MessageEngine engine, ServerOptions optio
     }
 
     /// <summary>The node, made when it is missing and may be made.</summary>
+    /// <param name="address">The address.</param>
+    /// <param name="access">What the user may do; null for everything.</param>
     /// <exception cref="LinkRefusedException">Not an address, another kind, or missing and not to be made.</exception>
-    public async ValueTask<IMessageNode> ResolveAsync(NodeAddress address)
+    public async ValueTask<IMessageNode> ResolveAsync(NodeAddress address, AddressAccess? access)
     {
         if (Find(address) is { } node)
         {
@@ -63,6 +66,7 @@ internal sealed class AddressDirectory(MessageEngine engine, ServerOptions optio
             throw new LinkRefusedException(Refusal.NotFound(address.Name));
         }
 
+        access?.Require(AddressActions.Create, address.Name, kind);
         try
         {
             return await engine.GetOrCreateAsync(address.Name, kind);
@@ -75,9 +79,9 @@ internal sealed class AddressDirectory(MessageEngine engine, ServerOptions optio
 
     /// <summary>The node to send to: as <see cref="ResolveAsync"/>, but no pattern.</summary>
     /// <exception cref="LinkRefusedException">As there, and for an address that stands for many topics.</exception>
-    public async ValueTask<IMessageNode> ResolveTargetAsync(NodeAddress address)
+    public async ValueTask<IMessageNode> ResolveTargetAsync(NodeAddress address, AddressAccess? access)
     {
-        var node = await ResolveAsync(address);
+        var node = await ResolveAsync(address, access);
         return node.Kind == NodeKind.Topic && AddressPattern.HasWildcards(node.Address)
             ? throw new LinkRefusedException(Refusal.WildcardTarget(node.Address))
             : node;

@@ -2,6 +2,7 @@ using Mamba.Amqp.Transport;
 using Mamba.Broker.Engine;
 using Mamba.Broker.Server.Connections;
 using Mamba.Broker.Server.Messages;
+using Mamba.Broker.Server.Security;
 
 namespace Mamba.Broker.Server.Links;
 
@@ -67,12 +68,13 @@ internal sealed class AnonymousRouter(AmqpConnection connection)
         var address = NodeAddress.Parse(to, default);
         try
         {
+            connection.Access?.Require(AddressActions.Send, address);
             if (address.Kind is null && addresses.Find(address) is null)
             {
                 address = NodeAddress.Parse(to, DestinationType.Read(incoming.Message));
             }
 
-            var pending = addresses.ResolveTargetAsync(address);
+            var pending = addresses.ResolveTargetAsync(address, connection.Access);
             if (pending.IsCompleted)
             {
                 var node = pending.GetAwaiter().GetResult();

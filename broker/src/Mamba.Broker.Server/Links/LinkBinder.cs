@@ -6,6 +6,7 @@ using Mamba.Amqp.Types;
 using Mamba.Broker.Engine;
 using Mamba.Broker.Server.Connections;
 using Mamba.Broker.Server.Management;
+using Mamba.Broker.Server.Security;
 
 namespace Mamba.Broker.Server.Links;
 
@@ -162,7 +163,7 @@ internal sealed class LinkBinder(AmqpConnection connection)
         var settled = attach.SndSettleMode == SenderSettleMode.Settled;
         for (var attempt = 1; ; attempt++)
         {
-            var binding = await connection.InTurn(SourceBinding.MakeAsync(Server.Engine, Server.Time, connection.ContainerId, node, attach));
+            var binding = await connection.InTurn(SourceBinding.MakeAsync(connection, node, attach));
             if (IsAbandoned(link))
             {
                 binding.Abandon();
@@ -224,7 +225,8 @@ internal sealed class LinkBinder(AmqpConnection connection)
         var key = SubscriptionNames.LookUp(connection.ContainerId, attach.Name, global);
         var found = Server.Engine.FindSubscription(key)
             ?? throw new LinkRefusedException(Refusal.NoSubscription(key.Name));
-        Adopt(link, new LookUpLink(connection, link, () => Server.Engine.DeleteSubscriptionAsync(key)));
+        connection.Access?.Require(AddressActions.Receive, found.TopicAddress, NodeKind.Topic);
+        Adopt(link, new LookUpLink(connection, link, () => SourceBinding.UnsubscribeAsync(connection, found)));
         link.Attach(ReplyToReceiver(attach, new Source
         {
             Address = found.TopicAddress,
@@ -243,12 +245,29 @@ internal sealed class LinkBinder(AmqpConnection connection)
         var wanted = TerminusCapabilities.Parse(capabilities);
         if (dynamic)
         {
+            connection.Access?.Require(AddressActions.Create, AddressAccess.Temporary, NodeKind.Queue);
             return await Server.Engine.CreateTemporaryAsync(
                 wanted.Kind ?? NodeKind.Queue, LifetimePolicies.Read(properties), owner, $"{Beginning(connection.ContainerId)}-{Beginning(link.Name)}");
         }
 
         var parsed = NodeAddress.Parse(address!, wanted);
-        return link is SenderEndpoint ? await Server.Addresses.ResolveAsync(parsed) : await Server.Addresses.ResolveTargetAsync(parsed);
+        var access = connection.Access;
+        if (link is not SenderEndpoint)
+        {
+            access?.Require(AddressActions.Send, parsed);
+            return await Server.Addresses.ResolveTargetAsync(parsed, access);
+        }
+
+        var isCopy = link.RemoteAttach!.Source!.DistributionMode == DistributionMode.Copy;
+        access?.Require(isCopy ? AddressActions.Browse | AddressActions.Receive : AddressActions.Receive, parsed);
+        var node = await Server.Addresses.ResolveAsync(parsed, access);
+        if (isCopy && node.Kind == NodeKind.Topic)
+        {
+            // On a topic copy is no browsing.
+            access?.Require(AddressActions.Receive, node.Address, NodeKind.Topic);
+        }
+
+        return node;
     }
 
     private static string Beginning(string name) => name.Length <= NameInAddress ? name : name[..NameInAddress];

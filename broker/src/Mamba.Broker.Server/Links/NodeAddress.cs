@@ -12,6 +12,9 @@ internal readonly record struct NodeAddress(string Name, NodeKind? Kind, bool Is
     public const string TopicPrefix = "topic://";
     public const int MaxLength = 255;
 
+    /// <summary>The name of a node, or of a pattern of topics, as it is.</summary>
+    public static NodeAddress Of(string name) => new(name, Kind: null, IsTemporary: false);
+
     public static NodeAddress Parse(string address, TerminusCapabilities capabilities)
     {
         if (address.StartsWith(QueuePrefix, StringComparison.Ordinal))

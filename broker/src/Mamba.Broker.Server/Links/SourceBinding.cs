@@ -2,6 +2,8 @@ using Mamba.Amqp.Messaging;
 using Mamba.Amqp.Transport;
 using Mamba.Amqp.Types;
 using Mamba.Broker.Engine;
+using Mamba.Broker.Server.Connections;
+using Mamba.Broker.Server.Security;
 
 namespace Mamba.Broker.Server.Links;
 
@@ -37,11 +39,13 @@ internal sealed class SourceBinding
     public Func<Task>? CloseTerminus { get; private init; }
 
     /// <exception cref="LinkRefusedException">A filter cannot be used.</exception>
-    public static async ValueTask<SourceBinding> MakeAsync(MessageEngine engine, TimeProvider time, string clientId, IMessageNode node, Attach attach)
+    public static async ValueTask<SourceBinding> MakeAsync(AmqpConnection connection, IMessageNode node, Attach attach)
     {
+        var engine = connection.Server.Engine;
+        var clientId = connection.ContainerId;
         var source = attach.Source!;
         var isCopy = source.DistributionMode == DistributionMode.Copy;
-        var filters = SourceFilters.Read(source.Filter, node.Kind, time);
+        var filters = SourceFilters.Read(source.Filter, node.Kind, connection.Server.Time);
         var options = new SubscribeOptions
         {
             Browse = isCopy && node.Kind == NodeKind.Queue,
@@ -60,21 +64,35 @@ internal sealed class SourceBinding
         var key = durable
             ? SubscriptionNames.Durable(clientId, attach.Name, wanted.Global)
             : SubscriptionNames.SharedVolatile(clientId, attach.Name, wanted.Global);
-        var named = await engine.CreateOrFindSubscriptionAsync(key, node.Address, new SubscriptionOptions
+        var subscription = new SubscriptionOptions
         {
             Shared = wanted.Shared,
             Filter = filters.Filter,
             FilterDefinition = filters.Definition,
             NoLocalOrigin = filters.NoLocal ? clientId : null,
-        });
+        };
+        if (durable)
+        {
+            CheckCreation(connection, key, node.Address, subscription);
+        }
+
+        var named = await engine.CreateOrFindSubscriptionAsync(key, node.Address, subscription);
         return new SourceBinding(node, named, options with { Filter = null, NoLocalOrigin = null })
         {
             IsDurable = durable,
             IsCopy = isCopy,
             FiltersInForce = filters.InForce,
             Capabilities = TerminusCapabilities.DescribeSubscription(wanted.Shared, wanted.Global),
-            CloseTerminus = durable ? () => engine.DeleteSubscriptionAsync(key) : null,
+            CloseTerminus = durable ? () => UnsubscribeAsync(connection, named) : null,
         };
+    }
+
+    /// <summary>Deletes a durable subscription, which whoever may make it may do.</summary>
+    /// <exception cref="LinkRefusedException">amqp:unauthorized-access.</exception>
+    public static Task UnsubscribeAsync(AmqpConnection connection, ISubscriptionNode subscription)
+    {
+        connection.Access?.Require(AddressActions.Create, subscription.TopicAddress, NodeKind.Topic);
+        return connection.Server.Engine.DeleteSubscriptionAsync(subscription.Key);
     }
 
     public ISubscription Subscribe(ISubscriber subscriber) =>
@@ -93,6 +111,26 @@ internal sealed class SourceBinding
 
     /// <summary>Whether a failure to subscribe only means that the subscription ended meanwhile: its last link left, or it was unsubscribed.</summary>
     public bool IsOvertaken(EngineException failure) => failure.Error == EngineError.NotFound && _named is not null;
+
+    /// <summary>Making a durable subscription, or another one in its place, needs more than receiving from one that is there.</summary>
+    private static void CheckCreation(AmqpConnection connection, SubscriptionKey key, string topic, SubscriptionOptions wanted)
+    {
+        if (connection.Access is not { } access)
+        {
+            return;
+        }
+
+        var found = connection.Server.Engine.FindSubscription(key);
+        if (found is null || !found.IsSame(topic, wanted))
+        {
+            access.Require(AddressActions.Create, topic, NodeKind.Topic);
+        }
+
+        if (found is not null && !string.Equals(found.TopicAddress, topic, StringComparison.Ordinal))
+        {
+            access.Require(AddressActions.Create, found.TopicAddress, NodeKind.Topic);
+        }
+    }
 
     private static bool IsSet(AmqpMap? properties, Symbol key) => properties?[key] is true or "true";
 

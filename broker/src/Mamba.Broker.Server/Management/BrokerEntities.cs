@@ -52,6 +52,8 @@ internal sealed class SelfEntities() : EntityType(ManagementNode.SelfType, Manag
 
     public override IEnumerable<Entity> List() => [new Entity(this, Self, this)];
 
+    public override string? AddressOf(in Entity entity) => null;
+
     public override Entity? Find(string name) => string.Equals(name, Self, StringComparison.Ordinal) ? new Entity(this, Self, this) : null;
 
     protected override void Describe(object handle, AmqpMap into)

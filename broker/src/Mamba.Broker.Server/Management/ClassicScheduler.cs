@@ -5,6 +5,7 @@ using Mamba.Amqp.Types;
 using Mamba.Broker.Engine;
 using Mamba.Broker.Server.Links;
 using Mamba.Broker.Server.Messages;
+using Mamba.Broker.Server.Security;
 
 namespace Mamba.Broker.Server.Management;
 
@@ -35,12 +36,15 @@ internal sealed class ClassicScheduler(ServerContext server)
         && NodeAddress.Parse(address, default).Name.Equals(Address, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Carries a request out; why it is refused, or null. Never throws.</summary>
-    public async Task<AmqpError?> ExecuteAsync(ManagementRequest request, long caller)
+    /// <param name="request">The request.</param>
+    /// <param name="caller">The id of the connection that it came on.</param>
+    /// <param name="access">What its user may do, who then sees and cancels only what is at addresses it may manage; null for everything.</param>
+    public async Task<AmqpError?> ExecuteAsync(ManagementRequest request, long caller, AddressAccess? access)
     {
         await _turn.WaitAsync();
         try
         {
-            await DispatchAsync(request);
+            await DispatchAsync(request, access);
             return null;
         }
         catch (ManagementException e)
@@ -66,18 +70,18 @@ internal sealed class ClassicScheduler(ServerContext server)
         }
     }
 
-    private Task DispatchAsync(ManagementRequest request)
+    private Task DispatchAsync(ManagementRequest request, AddressAccess? access)
     {
         var action = request.Text(Action);
         switch (action)
         {
             case "BROWSE":
-                Browse(request);
+                Browse(request, access);
                 return Task.CompletedTask;
             case "REMOVE":
-                return server.Engine.CancelScheduledAsync(IdIn(request));
+                return RemoveAsync(IdIn(request), access);
             case "REMOVEALL":
-                return RemoveAllAsync(Range(request));
+                return RemoveAllAsync(Range(request), access);
             default:
                 throw ManagementException.Bad($"The application property '{Action}' must be BROWSE, REMOVE or REMOVEALL; it is '{action}'.");
         }
@@ -97,27 +101,52 @@ internal sealed class ClassicScheduler(ServerContext server)
             : query;
     }
 
-    private async Task RemoveAllAsync(ScheduledQuery query)
+    private Task<bool> RemoveAsync(ulong id, AddressAccess? access)
     {
+        if (access is not null && server.Engine.QueryScheduled(new ScheduledQuery { Id = id, Max = 1 }).Items is [var item])
+        {
+            access.Require(AddressActions.Manage, NodeAddress.Of(item.Address));
+        }
+
+        return server.Engine.CancelScheduledAsync(id);
+    }
+
+    private async Task RemoveAllAsync(ScheduledQuery query, AddressAccess? access)
+    {
+        var kept = 0;
         bool any;
         do
         {
             any = false;
-            foreach (var item in server.Engine.QueryScheduled(query).Items)
+            foreach (var item in server.Engine.QueryScheduled(query with { Skip = kept }).Items)
             {
-                any |= await server.Engine.CancelScheduledAsync(item.Id);
+                if (May(access, item, AddressActions.Manage))
+                {
+                    any |= await server.Engine.CancelScheduledAsync(item.Id);
+                }
+                else
+                {
+                    kept++;
+                    any = true;
+                }
             }
         }
         while (any);
     }
 
-    private void Browse(ManagementRequest request)
+    private static bool May(AddressAccess? access, ScheduledMessage item, AddressActions action) =>
+        access is null || access.Allows(action, NodeAddress.Of(item.Address));
+
+    private void Browse(ManagementRequest request, AddressAccess? access)
     {
         var replyTo = request.ReplyTo ?? throw ManagementException.Bad("BROWSE needs a reply-to: the queue that the scheduled messages are sent to.");
-        var node = server.Addresses.Find(NodeAddress.Parse(replyTo, default)) ?? throw new LinkRefusedException(Refusal.NotFound(replyTo));
+        var address = NodeAddress.Parse(replyTo, default);
+        access?.Require(AddressActions.Send, address);
+        var node = server.Addresses.Find(address) ?? throw new LinkRefusedException(Refusal.NotFound(replyTo));
         foreach (var item in server.Engine.QueryScheduled(Range(request)).Items)
         {
-            if (server.Engine.ReadScheduled(item) is not { } stored)
+            if (!May(access, item, AddressActions.Manage) || !May(access, item, AddressActions.Browse)
+                || server.Engine.ReadScheduled(item) is not { } stored)
             {
                 continue;
             }
@@ -171,12 +200,13 @@ internal sealed class SchedulerLink(Connections.AmqpConnection connection, Amqp.
     {
         // What came before it on this connection is to be in its queues when it is carried out.
         Connection.PublishCollected();
-        _ = Task.Run(() => RunAsync(request));
+        var access = Connection.Access;
+        _ = Task.Run(() => RunAsync(request, access));
     }
 
-    private async Task RunAsync(PendingRequest request)
+    private async Task RunAsync(PendingRequest request, AddressAccess? access)
     {
-        var error = await Connection.Server.Scheduler.ExecuteAsync(request.Request, Connection.Id);
+        var error = await Connection.Server.Scheduler.ExecuteAsync(request.Request, Connection.Id, access);
         Connection.Post(() => Answer(request.DeliveryId, request.Settled, error));
     }
 }

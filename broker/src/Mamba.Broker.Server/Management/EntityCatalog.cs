@@ -1,4 +1,6 @@
 using Mamba.Amqp.Types;
+using Mamba.Broker.Server.Links;
+using Mamba.Broker.Server.Security;
 
 namespace Mamba.Broker.Server.Management;
 
@@ -35,9 +37,9 @@ internal sealed class EntityCatalog(IReadOnlyList<EntityType> types)
         throw ManagementException.NotFound($"There is no entity type '{name}'; GET-TYPES lists them.");
     }
 
-    public ManagementResponse Execute(string operation, ManagementRequest request) => operation switch
+    public ManagementResponse Execute(string operation, ManagementRequest request, AddressAccess? access) => operation switch
     {
-        Operation.Query => Query(request),
+        Operation.Query => Query(request, access),
         Operation.GetTypes => ByType(request, static _ => new List<object?>()),
         Operation.GetAttributes => ByType(request, static type => new List<object?>(type.Attributes)),
         Operation.GetOperations => ByType(request, static type => new List<object?>(type.Operations)),
@@ -58,7 +60,7 @@ internal sealed class EntityCatalog(IReadOnlyList<EntityType> types)
     private IReadOnlyList<EntityType> Asked(ManagementRequest request) =>
         request.Text(EntityTypeKey) is { } name ? [TypeOf(name)] : types;
 
-    private ManagementResponse Query(ManagementRequest request)
+    private ManagementResponse Query(ManagementRequest request, AddressAccess? access)
     {
         var asked = Asked(request);
         var names = NamesIn(request.Attributes()) ?? [.. asked.SelectMany(static type => type.Attributes).Distinct(StringComparer.Ordinal)];
@@ -69,10 +71,13 @@ internal sealed class EntityCatalog(IReadOnlyList<EntityType> types)
         foreach (var type in asked)
         {
             var skip = (int)Math.Clamp(offset - total, 0, int.MaxValue);
-            var page = type.Page(request, skip, wanted - results.Count) ?? PageOf(type, skip, wanted - results.Count);
+            var page = type.Page(request, skip, wanted - results.Count) ?? PageOf(type, access, skip, wanted - results.Count);
             foreach (var entity in page.Entities)
             {
-                results.Add(Row(entity, names));
+                if (MayManage(access, entity))
+                {
+                    results.Add(Row(entity, names));
+                }
             }
 
             total += page.Total;
@@ -86,9 +91,13 @@ internal sealed class EntityCatalog(IReadOnlyList<EntityType> types)
         });
     }
 
-    private static EntityPage PageOf(EntityType type, int skip, int count)
+    private static bool MayManage(AddressAccess? access, in Entity entity) =>
+        access is null || entity.Type.AddressOf(entity) is not { } address || access.Allows(AddressActions.Manage, NodeAddress.Of(address));
+
+    /// <summary>Of the entities that the user may do something to, by name.</summary>
+    private static EntityPage PageOf(EntityType type, AddressAccess? access, int skip, int count)
     {
-        Entity[] entities = [.. type.List()];
+        Entity[] entities = [.. type.List().Where(entity => MayManage(access, entity))];
         Array.Sort(entities, static (a, b) => string.CompareOrdinal(a.Name, b.Name));
         var first = Math.Min(skip, entities.Length);
         return new EntityPage(entities[first..Math.Min(entities.Length, first + count)], entities.Length);

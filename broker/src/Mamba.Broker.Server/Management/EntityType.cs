@@ -51,6 +51,12 @@ internal abstract class EntityType(string name, string prefix)
             ? identity[(prefix.Length + 1)..]
             : null;
 
+    /// <summary>The address whose rules say who may do something to an entity; null for everybody.</summary>
+    public virtual string? AddressOf(in Entity entity) => ManagementNode.Address;
+
+    /// <summary>The addresses whose rules say who may make an entity.</summary>
+    public virtual IEnumerable<string> AddressesOfNew(string name, AttributeBody attributes) => [ManagementNode.Address];
+
     /// <summary>Makes an entity and returns it; fails with 409 when it is there.</summary>
     public virtual Task<Entity> CreateAsync(string name, AttributeBody attributes) => throw Unsupported(Operation.Create);
 

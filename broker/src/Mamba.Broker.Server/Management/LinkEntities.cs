@@ -35,6 +35,8 @@ internal sealed class LinkEntities(ConnectionRegistry connections, Role role, st
         }
     }
 
+    public override string? AddressOf(in Entity entity) => AddressOf(((HeldLink)entity.Handle).Link) ?? ManagementNode.Address;
+
     public override Entity? Find(string name)
     {
         foreach (var held in connections.ListLinks(role))

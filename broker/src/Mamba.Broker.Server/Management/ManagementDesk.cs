@@ -4,6 +4,7 @@ using Mamba.Broker.Engine;
 using Mamba.Broker.Server.Connections;
 using Mamba.Broker.Server.Links;
 using Mamba.Broker.Server.Messages;
+using Mamba.Broker.Server.Security;
 
 namespace Mamba.Broker.Server.Management;
 
@@ -108,12 +109,13 @@ internal sealed class ManagementDesk(AmqpConnection connection)
         _isRunning = true;
         // What came before it on this connection is to be in its queues when it is carried out.
         connection.PublishCollected();
-        _ = Task.Run(() => RunAsync(next));
+        var access = connection.Access;
+        _ = Task.Run(() => RunAsync(next, access));
     }
 
-    private async Task RunAsync(PendingRequest pending)
+    private async Task RunAsync(PendingRequest pending, AddressAccess? access)
     {
-        var response = await connection.Server.Management.ExecuteAsync(pending.Request, connection.Id);
+        var response = await connection.Server.Management.ExecuteAsync(pending.Request, connection.Id, access);
         var bytes = response.Encode(pending.Request);
         connection.Post(() => Finish(pending, response, bytes));
     }
@@ -162,7 +164,9 @@ internal sealed class ManagementDesk(AmqpConnection connection)
     {
         try
         {
-            return connection.Server.Addresses.Find(NodeAddress.Parse(address, default));
+            var parsed = NodeAddress.Parse(address, default);
+            connection.Access?.Require(AddressActions.Send, parsed);
+            return connection.Server.Addresses.Find(parsed);
         }
         catch (LinkRefusedException e)
         {

@@ -1,4 +1,6 @@
 using Mamba.Broker.Engine;
+using Mamba.Broker.Server.Links;
+using Mamba.Broker.Server.Security;
 using Microsoft.Extensions.Logging;
 
 namespace Mamba.Broker.Server.Management;
@@ -25,12 +27,13 @@ internal sealed class ManagementNode(EntityCatalog catalog, ILogger logger)
     /// <summary>Carries out a request. Never throws: whatever goes wrong is a response.</summary>
     /// <param name="request">The request.</param>
     /// <param name="caller">The id of the connection that it came on.</param>
-    public async Task<ManagementResponse> ExecuteAsync(ManagementRequest request, long caller)
+    /// <param name="access">What its user may do; null for everything.</param>
+    public async Task<ManagementResponse> ExecuteAsync(ManagementRequest request, long caller, AddressAccess? access)
     {
         await _slots.WaitAsync();
         try
         {
-            return await DispatchAsync(request, caller);
+            return await DispatchAsync(request, caller, access);
         }
         catch (ManagementException e)
         {
@@ -59,23 +62,24 @@ internal sealed class ManagementNode(EntityCatalog catalog, ILogger logger)
         _ => ManagementStatus.InternalError,
     };
 
-    private async Task<ManagementResponse> DispatchAsync(ManagementRequest request, long caller)
+    private async Task<ManagementResponse> DispatchAsync(ManagementRequest request, long caller, AddressAccess? access)
     {
         var operation = request.Text("operation")?.ToUpperInvariant()
             ?? throw ManagementException.Bad("The request has no application property 'operation', such as READ or QUERY.");
         var typeName = request.Text("type");
         if (Array.IndexOf(EntityCatalog.Operations, operation) >= 0 && (typeName is null || string.Equals(typeName, SelfType, StringComparison.Ordinal)))
         {
-            return AboutSelf(operation, request);
+            return AboutSelf(operation, request, access);
         }
 
         if (string.Equals(operation, Operation.Create, StringComparison.Ordinal))
         {
-            return await CreateAsync(request, typeName);
+            return await CreateAsync(request, typeName, access);
         }
 
         var entity = Locate(request, typeName);
         var type = entity.Type;
+        Require(access, type.AddressOf(entity));
         if (!type.Operations.Contains(operation, StringComparer.Ordinal))
         {
             throw type.Unsupported(operation);
@@ -101,16 +105,24 @@ internal sealed class ManagementNode(EntityCatalog catalog, ILogger logger)
         }
     }
 
-    private ManagementResponse AboutSelf(string operation, ManagementRequest request)
+    private static void Require(AddressAccess? access, string? address)
+    {
+        if (access is not null && address is not null && !access.Allows(AddressActions.Manage, NodeAddress.Of(address)))
+        {
+            throw new ManagementException(ManagementStatus.Forbidden, access.Refused(AddressActions.Manage, address).Description!);
+        }
+    }
+
+    private ManagementResponse AboutSelf(string operation, ManagementRequest request, AddressAccess? access)
     {
         var name = request.Text(Attribute.Identity) ?? request.Text(Attribute.Name);
         return name is null or SelfEntities.Self or SelfType + "/" + SelfEntities.Self
-            ? catalog.Execute(operation, request)
+            ? catalog.Execute(operation, request, access)
             : throw ManagementException.NotFound(
                 $"{operation} is an operation of the management node, whose name is '{SelfEntities.Self}'; there is none named '{name}'.");
     }
 
-    private async Task<ManagementResponse> CreateAsync(ManagementRequest request, string? typeName)
+    private async Task<ManagementResponse> CreateAsync(ManagementRequest request, string? typeName, AddressAccess? access)
     {
         var type = catalog.TypeOf(typeName ?? throw ManagementException.Bad("CREATE needs the application property 'type', such as org.mamba.queue."));
         if (!type.Operations.Contains(Operation.Create, StringComparer.Ordinal))
@@ -123,6 +135,11 @@ internal sealed class ManagementNode(EntityCatalog catalog, ILogger logger)
             ?? throw ManagementException.Bad("CREATE needs the application property 'name': what the new entity is called.");
         attributes.MustBe(Attribute.Name, name);
         attributes.MustBe(Attribute.Type, type.Name);
+        foreach (var address in type.AddressesOfNew(name, attributes))
+        {
+            Require(access, address);
+        }
+
         return ManagementResponse.Created(type.Read(await type.CreateAsync(name, attributes)));
     }
 

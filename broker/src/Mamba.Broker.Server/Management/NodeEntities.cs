@@ -44,6 +44,21 @@ internal sealed class NodeEntities(MessageEngine engine, NodeKind kind, string n
     public override Entity? Find(string name) =>
         engine.Find(name) is { } node && node.Kind == kind ? new Entity(this, name, node) : null;
 
+    public override string? AddressOf(in Entity entity) => entity.Name;
+
+    /// <summary>Also those that its messages would go to: nobody is to reach an address by way of another one's dead letters.</summary>
+    public override IEnumerable<string> AddressesOfNew(string name, AttributeBody attributes)
+    {
+        yield return name;
+        foreach (var attribute in new[] { DeadLetterAddress, ExpiryAddress })
+        {
+            if (attributes.Text(attribute) is { Length: > 0 } address)
+            {
+                yield return address.Replace("{address}", name, StringComparison.Ordinal);
+            }
+        }
+    }
+
     public override async Task<Entity> CreateAsync(string name, AttributeBody attributes)
     {
         if (new NodeAddress(name, kind, IsTemporary: false).Fault() is { } fault)

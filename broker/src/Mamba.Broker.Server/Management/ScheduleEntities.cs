@@ -48,6 +48,8 @@ internal sealed class ScheduleEntities(MessageEngine engine) : EntityType("org.m
         }
     }
 
+    public override string? AddressOf(in Entity entity) => ((ScheduledMessage)entity.Handle).Address;
+
     public override Entity? Find(string name) =>
         IdOf(name) is { } id && engine.QueryScheduled(Cancellable with { Id = id, Max = 1 }).Items is [var found] ? new Entity(this, name, found) : null;
 

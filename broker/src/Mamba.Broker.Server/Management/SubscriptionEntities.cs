@@ -41,6 +41,10 @@ internal sealed class SubscriptionEntities(MessageEngine engine, TimeProvider ti
     public override Entity? Find(string name) =>
         KeyOf(name) is { } key && engine.FindSubscription(key) is { } found ? new Entity(this, name, found) : null;
 
+    public override string? AddressOf(in Entity entity) => ((ISubscriptionNode)entity.Handle).TopicAddress;
+
+    public override IEnumerable<string> AddressesOfNew(string name, AttributeBody attributes) => [attributes.Text(Topic) ?? ManagementNode.Address];
+
     public override async Task<Entity> CreateAsync(string name, AttributeBody attributes)
     {
         var key = KeyOf(name) is { Durable: true } parsed

@@ -1,0 +1,30 @@
+using Mamba.Broker.Host.Configuration;
+using Mamba.Broker.Server.Security;
+
+namespace Mamba.Broker.Host.Running;
+
+/// <summary>From the settings to the rules that the server holds: groups give way to their users.</summary>
+internal static class PermissionMapping
+{
+    public static IReadOnlyList<PermissionRule> RulesOf(SecurityOptions security)
+    {
+        var groups = security.Groups.ToDictionary(static group => group.Name, static group => group.Users, StringComparer.Ordinal);
+        return
+        [
+            .. security.Permissions.Select(rule => new PermissionRule(
+                rule.Pattern, [.. rule.Users, .. rule.Groups.SelectMany(name => groups[name])], ActionsOf(rule.Actions))),
+        ];
+    }
+
+    private static AddressActions ActionsOf(IReadOnlyList<string> names)
+    {
+        var actions = AddressActions.None;
+        foreach (var name in names)
+        {
+            actions |= Enum.Parse<AddressActions>(name, ignoreCase: true);
+        }
+
+        // Who may take messages may look at them.
+        return actions.HasFlag(AddressActions.Receive) ? actions | AddressActions.Browse : actions;
+    }
+}
