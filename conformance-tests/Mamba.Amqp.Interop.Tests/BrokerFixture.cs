@@ -9,7 +9,7 @@ namespace Mamba.Amqp.Interop.Tests;
 /// </summary>
 public abstract class BrokerFixture(BrokerProfile profile)
 {
-    private const string User = "interop";
+    internal const string User = "interop";
     private const string Password = "correct horse, battery=staple";
 
     private TempDirectory? _folder;

@@ -20,6 +20,11 @@ public sealed record BrokerProfile(string Name, long MaxMessageSize, bool Allows
     /// <summary>Nobody comes in without credentials, and a silent peer is soon given up.</summary>
     public static BrokerProfile Secured { get; } = new("secured", 16 * MiB, false, "2 s");
 
+    /// <summary>
+    /// As the broker comes, with rules of who may do what: clients without credentials may little, the user with a password everything.
+    /// </summary>
+    public static BrokerProfile Permissions { get; } = Default with { Name = "permissions" };
+
     /// <summary>As the broker comes, and cases may have it killed.</summary>
     public static BrokerProfile Mortal { get; } = Default with { Name = "mortal" };
 
@@ -36,7 +41,7 @@ public sealed record BrokerProfile(string Name, long MaxMessageSize, bool Allows
             ["certificateKey"] = Path.Combine(certificates, "server.key"),
             ["clientCertificateAuthority"] = Path.Combine(certificates, "ca.pem"),
         },
-        ["security"] = new JsonObject { ["anonymous"] = AllowsAnonymous },
+        ["security"] = Security(),
         ["limits"] = new JsonObject { ["maxMessageSize"] = MaxMessageSize, ["idleTimeout"] = IdleTimeout },
         ["addresses"] = new JsonObject
         {
@@ -64,4 +69,31 @@ public sealed record BrokerProfile(string Name, long MaxMessageSize, bool Allows
 
     private static JsonObject Retry(string delay, string order) =>
         new() { ["delay"] = delay, ["multiplier"] = 2, ["jitter"] = 0, ["maxDelay"] = "1 h", ["order"] = order };
+
+    private JsonObject Security()
+    {
+        var security = new JsonObject { ["anonymous"] = AllowsAnonymous };
+        if (ReferenceEquals(this, Permissions))
+        {
+            security["groups"] = new JsonArray(new JsonObject { ["name"] = "visitors", ["users"] = new JsonArray("anonymous") });
+            security["permissions"] = new JsonArray(
+                Rule("post.#", "anonymous", "send", "create"),
+                new JsonObject { ["pattern"] = "fixed.#", ["groups"] = new JsonArray("visitors"), ["actions"] = new JsonArray("send", "receive") },
+                Rule("look.#", "anonymous", "browse"),
+                Rule("feed.secret.#", "anonymous"),
+                Rule("feed.#", "anonymous", "receive"),
+                Rule("own.#", "anonymous", "send", "receive", "create", "manage"),
+                Rule("$temporary", "anonymous", "send", "create"),
+                Rule("#", BrokerFixture.User, "send", "receive", "browse", "create", "manage"));
+        }
+
+        return security;
+    }
+
+    private static JsonObject Rule(string pattern, string user, params string[] actions) => new()
+    {
+        ["pattern"] = pattern,
+        ["users"] = new JsonArray(user),
+        ["actions"] = new JsonArray([.. actions.Select(static action => JsonValue.Create(action))]),
+    };
 }

@@ -35,3 +35,14 @@ public sealed class ProtonSecured() : BrokerFixture(BrokerProfile.Secured)
     [TestCaseSource(nameof(SecuredCases))]
     public Task Case(string name) => RunAsync(ProtonSuite.Suite, name);
 }
+
+/// <summary>The same client and a broker with rules of who may do what.</summary>
+[TestFixture]
+[Parallelizable(ParallelScope.All)]
+public sealed class ProtonPermissions() : BrokerFixture(BrokerProfile.Permissions)
+{
+    public static IEnumerable<string> PermissionCases => ProtonSuite.Suite.Cases("--profile", BrokerProfile.Permissions.Name);
+
+    [TestCaseSource(nameof(PermissionCases))]
+    public Task Case(string name) => RunAsync(ProtonSuite.Suite, name);
+}

@@ -30,3 +30,14 @@ public sealed class RheaSecuredTests() : BrokerFixture(BrokerProfile.Secured)
     [TestCaseSource(nameof(Cases))]
     public Task Rhea(string name) => RunAsync(ClientSuite.Rhea, name);
 }
+
+/// <summary>The rhea cases against a broker with rules of who may do what.</summary>
+[TestFixture]
+[Parallelizable(ParallelScope.Children)]
+public sealed class RheaPermissionTests() : BrokerFixture(BrokerProfile.Permissions)
+{
+    private static IEnumerable<string> Cases() => ClientSuite.Rhea.Cases("--profile", "permissions");
+
+    [TestCaseSource(nameof(Cases))]
+    public Task Rhea(string name) => RunAsync(ClientSuite.Rhea, name);
+}

@@ -89,7 +89,7 @@ def main():
     parser.add_argument("--list", action="store_true", help="print the names of all cases")
     parser.add_argument("--case", help="run one case")
     parser.add_argument("--all", action="store_true", help="run all cases")
-    parser.add_argument("--profile", help="only the cases for a broker set up so: default, large or secured")
+    parser.add_argument("--profile", help="only the cases for a broker set up so: default, large, secured or permissions")
     parser.add_argument("--target", help="JSON file that describes the broker")
     parser.add_argument("--jobs", type=int, default=1, help="with --all: so many cases at a time")
     parser.add_argument("--only", default="", help="with --all: only the names that start with this")

@@ -17,7 +17,7 @@ const { values: args } = parseArgs({
 const chosen = () => cases.filter((c) => (!args.profile || c.profile === args.profile) && (!args.match || c.name.includes(args.match)));
 
 function usage(message) {
-  console.log(`${message}\nusage: node run.mjs --list [--profile default|large|secured] | --case NAME --target FILE | --all [--profile P] [--match TEXT] --target FILE`);
+  console.log(`${message}\nusage: node run.mjs --list [--profile default|large|secured|permissions] | --case NAME --target FILE | --all [--profile P] [--match TEXT] --target FILE`);
   process.exit(2);
 }
 

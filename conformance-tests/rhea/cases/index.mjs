@@ -28,16 +28,17 @@ import lastvalues from './lastvalues.mjs';
 import retries from './retries.mjs';
 import hostile from './hostile.mjs';
 import management from './management.mjs';
+import permissions from './permissions.mjs';
 import schedules from './schedules.mjs';
 
 const suites = {
   connect, sasl, websocket, sender, outcomes, settlement, prefetch, credit, types, messages, large, transactions, relay, dynamic,
   expiry, deadletter, addresses, topics, wildcards, retained, selectors, encodings, limits, links, hostile, groups, kinds, lastvalues, management,
-  schedules, retries,
+  permissions, schedules, retries,
 };
 const DefaultTimeout = Number(process.env.CASE_TIMEOUT ?? 20_000);
 
-/** Every case: { name, profile, timeout, run }. profile says which broker it needs: default, large or secured. */
+/** Every case: { name, profile, timeout, run }. profile says which broker it needs: default, large, secured or permissions. */
 export const cases = Object.entries(suites).flatMap(([group, members]) => Object.entries(members).map(([name, body]) => ({
   name: `${group}.${name}`,
   profile: body.profile ?? 'default',

@@ -1,3 +1,4 @@
+using Mamba.Amqp.Sasl;
 using Mamba.Broker.Host.Configuration;
 using Mamba.Broker.Server.Security;
 
@@ -12,9 +13,12 @@ internal static class PermissionMapping
         return
         [
             .. security.Permissions.Select(rule => new PermissionRule(
-                rule.Pattern, [.. rule.Users, .. rule.Groups.SelectMany(name => groups[name])], ActionsOf(rule.Actions))),
+                rule.Pattern, [.. rule.Users.Concat(rule.Groups.SelectMany(name => groups[name])).Select(Prepared)], ActionsOf(rule.Actions))),
         ];
     }
+
+    /// <summary>As whoever logs in with it is called.</summary>
+    private static string Prepared(string user) => SaslPrep.TryPrepare(user, out var prepared) ? prepared : user;
 
     private static AddressActions ActionsOf(IReadOnlyList<string> names)
     {

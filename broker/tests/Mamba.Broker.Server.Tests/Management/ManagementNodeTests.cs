@@ -159,7 +159,7 @@ internal sealed class ManagementNodeTests
     private async Task<ManagementResponse> AskAsync(AmqpMap properties, AmqpMap? body = null)
     {
         var message = new AmqpMessage { ApplicationProperties = properties, Body = body is null ? null : new ValueBody(body) };
-        return await _node.ExecuteAsync(ManagementRequest.Decode(message.Encode()), caller: 1);
+        return await _node.ExecuteAsync(ManagementRequest.Decode(message.Encode()), caller: 1, access: null);
     }
 
     /// <summary>Entities with a size; some cannot be deleted, for reasons their names give.</summary>
