@@ -170,6 +170,33 @@ const cases = {
     assert.equal((await everything.ask('DELETE', queue(fixed))).status, 204);
   },
 
+  async 'schedules-are-shown-and-cancelled-where-they-may-be-managed'(t) {
+    const [own, fixed] = [address(t, 'own'), address(t, 'fixed')];
+    const user = await admin(t);
+    const delayed = { message_annotations: { 'x-opt-delivery-delay': 3_600_000 }, body: 'later' };
+    for (const queue of [own, fixed]) await (await user.sender(queue)).accepted(delayed);
+    const everything = await Manager.open(user);
+    const manager = await Manager.open(await t.connect());
+    const listed = async (who) => (await who.query('org.mamba.schedule', ['name', 'address'])).filter((s) => [own, fixed].includes(s.address));
+    const all = await listed(everything);
+    assert.equal(all.length, 2);
+    assert.deepEqual((await listed(manager)).map((s) => s.address), [own]);
+    const foreign = all.find((s) => s.address === fixed).name;
+    assert.equal((await manager.ask('DELETE', { type: 'org.mamba.schedule', name: foreign })).status, 403);
+
+    const client = await t.connect();
+    const replies = await client.receiver({ source: { dynamic: true } });
+    const classic = await client.sender('ActiveMQ.Scheduler.Management');
+    const ask = (properties) => classic.send({ reply_to: replies.address, application_properties: properties });
+    await ask({ AMQ_SCHEDULER_ACTION: 'BROWSE' });
+    const shown = (await replies.takeAvailable()).map((d) => d.message.application_properties.scheduledJobId);
+    assert.ok(shown.includes(all.find((s) => s.address === own).name) && !shown.includes(foreign), 'BROWSE shows what may be seen');
+    assert.equal((await ask({ AMQ_SCHEDULER_ACTION: 'REMOVE', scheduledJobId: foreign })).error.condition, Unauthorized);
+    assert.equal((await ask({ AMQ_SCHEDULER_ACTION: 'REMOVEALL' })).type, 'accepted');
+    assert.deepEqual((await listed(everything)).map((s) => s.address), [fixed]);
+    assert.equal((await everything.ask('DELETE', { type: 'org.mamba.schedule', name: foreign })).status, 204);
+  },
+
   async 'responses-go-nowhere-the-user-may-not-send'(t) {
     const queue = address(t, 'look');
     const user = await admin(t);
