@@ -27,6 +27,7 @@ command -v dotnet >/dev/null || fail "no 'dotnet' on PATH: install the .NET 10 S
 # Debian packages: the foreign clients and the tools that inject faults.
 packages=()
 /usr/bin/python3 -c 'import proton' 2>/dev/null || packages+=(python3-qpid-proton)
+/usr/bin/python3 -c 'import uamqp' 2>/dev/null || packages+=(python3-uamqp)
 [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || packages+=(rabbitmq-server)
 [ -f /usr/include/proton/container.hpp ] || packages+=(libqpid-proton-cpp12-dev)
 command -v g++ >/dev/null || packages+=(g++)

@@ -38,6 +38,11 @@ public sealed record ClientSuite(string Name, string Program, string Script, str
         "Proton for C++", "/usr/bin/env", "conformance-tests/proton-cpp/bin/cases", "conformance-tests/proton-cpp/bin/cases",
         "Run: apt-get install -y g++ make libqpid-proton-cpp12-dev; make -C conformance-tests/proton-cpp");
 
+    /// <summary>uAMQP for Python.</summary>
+    public static ClientSuite Uamqp { get; } = new(
+        "uAMQP", "/usr/bin/python3", "conformance-tests/uamqp/run.py", "/usr/lib/python3/dist-packages/uamqp",
+        "Run: apt-get install -y python3-uamqp python3-qpid-proton");
+
     /// <summary>A RabbitMQ that shovels messages to and from the broker over AMQP 1.0.</summary>
     public static ClientSuite Shovel { get; } = new(
         "RabbitMQ shovel", "/usr/bin/python3", "conformance-tests/shovel/run.py", "/usr/lib/rabbitmq/bin/rabbitmq-server",
