@@ -152,6 +152,15 @@ export default {
     assert.equal(got.properties.absoluteExpiryTime - got.properties.creationTime, 600_000, 'the client makes one of the time to live');
   },
 
+  async 'tokens-for-claims-based-security-are-refused-and-not-kept'(t) {
+    const connection = await connect(t);
+    // Service Bus and Event Hubs libraries begin by sending their token to $cbs; a queue of that name would hand it to anyone.
+    await assert.rejects(connection.createAwaitableSender({ target: { address: '$cbs' } }), (e) => e.condition === 'amqp:not-found');
+    const { ask } = await management(t, connection);
+    await assert.rejects(ask('READ', queueEntity('$cbs')), (e) => e.name === 'MessagingError', 'there is no such queue');
+    assert.ok(connection.isOpen());
+  },
+
   async 'retry-goes-on-until-there-is-room'(t) {
     const queue = t.queue('small');
     const connection = await connect(t);

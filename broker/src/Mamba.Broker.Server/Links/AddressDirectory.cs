@@ -61,9 +61,9 @@ internal sealed class AddressDirectory(MessageEngine engine, ServerOptions optio
             return await engine.GetOrCreateAsync(address.Name, NodeKind.Topic);
         }
 
-        if (address.IsTemporary || MessageEngine.IsTemporaryName(address.Name) || !(rule?.AutoCreate ?? options.AutoCreate))
+        if (address.IsTemporary || MessageEngine.IsTemporaryName(address.Name) || !(rule?.AutoCreate ?? (options.AutoCreate && !address.IsReserved)))
         {
-            throw new LinkRefusedException(Refusal.NotFound(address.Name));
+            throw new LinkRefusedException(address.IsReserved ? Refusal.Reserved(address.Name) : Refusal.NotFound(address.Name));
         }
 
         access?.Require(AddressActions.Create, address.Name, kind);

@@ -12,6 +12,12 @@ internal readonly record struct NodeAddress(string Name, NodeKind? Kind, bool Is
     public const string TopicPrefix = "topic://";
     public const int MaxLength = 255;
 
+    /// <summary>
+    /// Whether the name is one of those that brokers give to nodes of their own, such as $management or Azure's $cbs: no queue is made
+    /// for it by attaching, since what clients send there (tokens, requests) is not for whoever consumes from a queue.
+    /// </summary>
+    public bool IsReserved => Name.StartsWith('$');
+
     /// <summary>The name of a node, or of a pattern of topics, as it is.</summary>
     public static NodeAddress Of(string name) => new(name, Kind: null, IsTemporary: false);
 

@@ -19,6 +19,11 @@ internal static class Refusal
         ErrorCondition.NotFound,
         $"There is no node at '{address}', and it may not be created by attaching; have it created, or allow auto-creation for it.");
 
+    public static AmqpError Reserved(string address) => new(
+        ErrorCondition.NotFound,
+        $"There is no node at '{address}'. Names that begin with $ are for nodes of a broker's own, and nothing is made there by attaching; "
+        + "if a queue is really meant, have it created, or allow auto-creation by an address rule that matches it.");
+
     public static AmqpError WrongKind(string address, NodeKind there, NodeKind wanted) => new(
         ErrorCondition.IllegalState,
         $"'{address}' is a {Name(there)}, and the link asks for a {Name(wanted)}; use another address or ask for a {Name(there)}.");
