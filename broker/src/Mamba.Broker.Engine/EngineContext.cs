@@ -17,6 +17,7 @@ internal sealed class EngineContext
         Budget = new BodyBudget(options.BodyMemoryBytes);
         Deadlines = new DeadlineTimer(this);
         Retention = new Retention(this);
+        Duplicates = new DuplicateRegistry(this);
         StartedAt = Now;
     }
 
@@ -40,6 +41,9 @@ internal sealed class EngineContext
     /// <summary>Topics that keep messages for subscriptions to come.</summary>
     public Retention Retention { get; }
 
+    /// <summary>What addresses know of the ids of their messages.</summary>
+    public DuplicateRegistry Duplicates { get; }
+
     /// <summary>Every queue there is, by id: plain ones, subscriptions' and temporary ones.</summary>
     public ConcurrentDictionary<uint, QueueHost> Hosts { get; } = new();
 
@@ -59,6 +63,9 @@ internal sealed class EngineContext
 
     /// <summary>Unix milliseconds.</summary>
     public long Now => Time.GetUtcNow().ToUnixTimeMilliseconds();
+
+    /// <summary>Unix seconds.</summary>
+    public uint NowSeconds => (uint)(Now / 1000);
 
     public ulong LastMessageId => (ulong)Interlocked.Read(ref _lastMessageId);
 

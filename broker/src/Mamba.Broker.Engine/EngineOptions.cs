@@ -47,6 +47,21 @@ public sealed record EngineOptions
     /// <summary>Gives numbers from 0 up to 1, which spread retries; thread-safe. A seam for tests.</summary>
     internal Func<double> Jitter { get; init; } = Random.Shared.NextDouble;
 
+    /// <summary>The largest window that any address has; 0 when none has one.</summary>
+    internal int LargestDuplicateWindow
+    {
+        get
+        {
+            var largest = DefaultNodeOptions.Duplicates?.Window ?? 0;
+            foreach (var pattern in Patterns)
+            {
+                largest = Math.Max(largest, pattern.Options.Duplicates?.Window ?? 0);
+            }
+
+            return largest;
+        }
+    }
+
     /// <summary>The journal's file system; a seam for tests. Null is the machine's.</summary>
     internal IJournalFiles? Files { get; init; }
 
@@ -135,6 +150,12 @@ public sealed record NodeOptions
 
     /// <summary>Most bytes of messages that <see cref="Retain"/> keeps; older ones give way. Default 16 MiB.</summary>
     public long RetainBytes { get; init; } = 16 * 1024 * 1024;
+
+    /// <summary>
+    /// Whether messages that were sent before are left out, and how they are told; null = no (default). Comes from the settings by
+    /// pattern alone, as <see cref="Retain"/> does.
+    /// </summary>
+    public DuplicateOptions? Duplicates { get; init; }
 
     /// <summary>True for dead-letter queues: messages on it never expire and never move on.</summary>
     public bool IsDeadLetter { get; init; }

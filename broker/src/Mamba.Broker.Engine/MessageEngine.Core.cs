@@ -76,7 +76,7 @@ public sealed partial class MessageEngine
     {
         var started = time.GetTimestamp();
         var context = new EngineContext(options, annotator, time, events);
-        var recovery = new Recovery();
+        var recovery = new Recovery(options);
         var journal = OpenJournal(options, time, events, recovery);
         var engine = new MessageEngine(context);
         context.Start(new EngineJournal(journal, events), recovery.LastMessageId, recovery.LastQueueId);
@@ -159,6 +159,7 @@ public sealed partial class MessageEngine
             }
         }
 
+        _context.Duplicates.Restore(recovery.Ids);
         recovery.Discard();
         return messages;
     }
@@ -225,6 +226,7 @@ public sealed partial class MessageEngine
             host.Trim();
         }
 
+        _context.Duplicates.Trim();
         EntryChunkPool.Trim();
         MessagePool.Trim();
     }

@@ -281,7 +281,7 @@ public sealed partial class MessageEngine
     private NodeOptions OptionsOf(NodeDefinition definition)
     {
         var settings = _context.Options.OptionsFor(definition.Address);
-        var options = definition.Options is null ? settings : definition.Options with { Retain = settings.Retain, RetainBytes = settings.RetainBytes };
+        var options = definition.Options is null ? settings : definition.Options with { Retain = settings.Retain, RetainBytes = settings.RetainBytes, Duplicates = settings.Duplicates };
         return definition.IsDeadLetter ? options with { IsDeadLetter = true, MaxMessages = 0, MaxBytes = 0, Overflow = OverflowPolicy.Reject, LastValueKey = null, NonDestructive = false } : options;
     }
 
@@ -356,6 +356,7 @@ public sealed partial class MessageEngine
             discarded += subscription.DeleteQueue();
         }
 
+        _context.Duplicates.Close(node.Duplicates);
         (node as TopicNode)?.Kept?.Delete();
         _context.Events.NodeDeleted(node.Address, discarded);
     }

@@ -40,6 +40,7 @@ public sealed class Journal : IDisposable
         _housekeeper = recovered.Housekeeper;
         _factory = recovered.Factory;
         Recovery = recovered.Report;
+        Id = recovered.JournalId;
         _reader = new SegmentReader(_segments, recovered.JournalId);
         _frontier = Pack(_cursor.Segment, _cursor.Position);
         _committer = new GroupCommitter(this, options, recovered);
@@ -51,6 +52,9 @@ public sealed class Journal : IDisposable
     /// Set it before the first append.
     /// </summary>
     public Action<int>? SegmentBegan { get; set; }
+
+    /// <summary>The journal's random number, the same in all its segments for as long as it exists. Nobody outside the folder knows it.</summary>
+    public ulong Id { get; }
 
     /// <summary>What recovery found when the journal was opened.</summary>
     public JournalRecoveryReport Recovery { get; }

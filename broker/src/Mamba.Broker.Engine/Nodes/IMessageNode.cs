@@ -48,6 +48,9 @@ public interface IMessageNode
     /// <summary>The settings in force.</summary>
     NodeOptions Options { get; }
 
+    /// <summary>The ids of the last messages, which those that come in are held against; null when nothing is.</summary>
+    DuplicateWindow? Duplicates { get; }
+
     /// <summary>True for nodes made by <see cref="MessageEngine.CreateTemporaryAsync"/>.</summary>
     bool IsTemporary { get; }
 
@@ -119,4 +122,7 @@ public readonly record struct NodeStatus(
 
     /// <summary>Messages that made room for newer ones since the process started.</summary>
     public long Dropped { get; init; }
+
+    /// <summary>Publishes left out since the process started, because a message with the same id was stored before.</summary>
+    public long Duplicates { get; init; }
 }

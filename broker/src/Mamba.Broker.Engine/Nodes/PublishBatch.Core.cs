@@ -42,10 +42,19 @@ public sealed partial class PublishBatch
         var firstId = context.TakeMessageIds(_count);
         var waiting = 0;
         var sync = false;
+        _nextId = 0;
+        var nextWithId = NextWithId();
         for (var i = 0; i < _count; i++)
         {
             ref var entry = ref _entries[i];
             entry.MessageId = firstId + (ulong)i;
+            if (i == nextWithId)
+            {
+                waiting += PublishWithId(ref entry, ref sync) ? 1 : 0;
+                nextWithId = NextWithId();
+                continue;
+            }
+
             Route(ref entry);
             if (entry.Outcome == PublishOutcome.Accepted && entry.TargetCount > 0)
             {
@@ -69,13 +78,16 @@ public sealed partial class PublishBatch
     {
         var records = context.Journal.RentBatch();
         _records = records;
+        _nextId = 0;
         for (var i = 0; i < _count; i++)
         {
             if (_entries[i].Record == PublishEntry.RecordNeeded)
             {
-                WriteRecord(records, ref _entries[i]);
+                WriteRecord(records, ref _entries[i], i);
             }
         }
+
+        WriteLoneIds(records);
 
         if (records.Count == 0)
         {
@@ -144,7 +156,7 @@ public sealed partial class PublishBatch
         return true;
     }
 
-    private void WriteRecord(JournalBatch records, ref PublishEntry entry)
+    private void WriteRecord(JournalBatch records, ref PublishEntry entry, int index)
     {
         var ids = ArrayPool<uint>.Shared.Rent(entry.TargetCount);
         var durable = 0;
@@ -166,6 +178,7 @@ public sealed partial class PublishBatch
             WriteReplaced(records, entry);
         }
 
+        WriteIdOf(records, index);
         entry.Record = records.EndRecord();
         ArrayPool<uint>.Shared.Return(ids);
     }
@@ -216,6 +229,7 @@ public sealed partial class PublishBatch
         }
 
         ArrayPool<NewEntry>.Shared.Return(run);
+        ConfirmIds(waits);
     }
 
     private NewEntry NewEntryFor(in PublishEntry entry, QueueHost target)
@@ -309,12 +323,14 @@ public sealed partial class PublishBatch
             }
         }
 
+        GiveUpIds(outcome);
         NotifyGroup(waits: true);
         Recycle();
     }
 
     private void Recycle()
     {
+        _ids.Clear();
         for (var i = 0; i < _count; i++)
         {
             _entries[i].Message.Release();

@@ -26,6 +26,9 @@ public enum PublishOutcome : byte
 
     /// <summary>The message's key is longer than <see cref="NodeOptions.MaxKeyLength"/>.</summary>
     KeyTooLong,
+
+    /// <summary>A message with the same id is stored already (<see cref="NodeOptions.Duplicates"/>): this one is left out, which is success.</summary>
+    Duplicate,
 }
 
 /// <summary>Answer to one published message.</summary>
@@ -64,5 +67,20 @@ public sealed partial class PublishBatch
         ArgumentNullException.ThrowIfNull(node);
         ArgumentNullException.ThrowIfNull(message);
         AddCore(node, message, observer, token);
+    }
+
+    /// <summary>As <see cref="Add(IMessageNode, StoredMessage, IPublishObserver?, long)"/>, for a message that is stored only once.</summary>
+    /// <param name="node">Where it goes.</param>
+    /// <param name="message">The message.</param>
+    /// <param name="observer">Hears the outcome, or null.</param>
+    /// <param name="token">Given with the outcome.</param>
+    /// <param name="id">Its id, as the window of <see cref="IMessageNode.Duplicates"/> reads it; none: it is not checked.</param>
+    public void Add(IMessageNode node, StoredMessage message, IPublishObserver? observer, long token, DuplicateId id)
+    {
+        Add(node, message, observer, token);
+        if (!id.IsNone && node.Duplicates is { } window)
+        {
+            AddId(window, id);
+        }
     }
 }

@@ -15,9 +15,12 @@ internal sealed class QueueNode : IRoutingNode, IQueueOwner
         Lifetime = lifetime;
         _delete = delete;
         host.Owner = lifetime is null ? null : this;
+        Duplicates = host.Context.Duplicates.Open(host.Id, host.Options, durable: lifetime is null);
     }
 
     public QueueHost Host { get; }
+
+    public DuplicateWindow? Duplicates { get; }
 
     public NodeSchedules Schedules => LazyInitializer.EnsureInitialized(ref _schedules, ref _schedulesGate, () => new NodeSchedules(Host.Context, this, Host.Id));
 
@@ -52,7 +55,7 @@ internal sealed class QueueNode : IRoutingNode, IQueueOwner
         CheckLifetime();
     }
 
-    public NodeStatus Describe() => Host.Describe(Address, Kind, IsTemporary, _producers.Count);
+    public NodeStatus Describe() => Host.Describe(Address, Kind, IsTemporary, _producers.Count) with { Duplicates = Duplicates?.Found ?? 0 };
 
     public PublishOutcome Route(StoredMessage message, RouteList targets)
     {

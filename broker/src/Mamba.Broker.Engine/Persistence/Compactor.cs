@@ -213,6 +213,7 @@ internal sealed class Compactor(EngineContext context, Func<Task<int>> snapshot)
     {
         var relocation = new Relocation(context, segment);
         await relocation.RunAsync(_stop.Token);
+        await context.Duplicates.RelocateAsync(segment, _stop.Token);
         if (context.Ledger.Of(segment).LiveEntries > 0)
         {
             _ = WakeLaterAsync();

@@ -22,6 +22,9 @@ internal enum OperationKind : byte
 
     /// <summary>A count, and until when the message is away: see <see cref="ParkOperation"/>.</summary>
     Park = 9,
+
+    /// <summary>Ids of messages that an address remembers.</summary>
+    DuplicateIds = 10,
 }
 
 [Flags]

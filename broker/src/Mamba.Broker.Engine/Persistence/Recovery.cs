@@ -7,7 +7,7 @@ namespace Mamba.Broker.Engine;
 /// Takes in the journal's records at start: definitions, and per queue the messages, removals and counts, to be matched by
 /// message id afterwards. Single-threaded.
 /// </summary>
-internal sealed class Recovery : IJournalReplay
+internal sealed class Recovery(EngineOptions options) : IJournalReplay
 {
     private readonly Dictionary<uint, RecoveredQueue> _queues = [];
     private RecoveredQueue? _last;
@@ -15,6 +15,8 @@ internal sealed class Recovery : IJournalReplay
     public Dictionary<uint, NodeDefinition> Nodes { get; } = [];
 
     public Dictionary<uint, SubscriptionDefinition> Subscriptions { get; } = [];
+
+    public RecoveredIds Ids { get; } = new(options.LargestDuplicateWindow);
 
     public ulong LastMessageId { get; private set; }
 
@@ -39,6 +41,9 @@ internal sealed class Recovery : IJournalReplay
                     break;
                 case OperationKind.Park:
                     OnPark(address, ref rest);
+                    break;
+                case OperationKind.DuplicateIds:
+                    DuplicateOperation.Read(ref rest, address.Segment, Ids);
                     break;
                 case OperationKind.Turn:
                     rest = rest[ListOperation.TurnSize..];

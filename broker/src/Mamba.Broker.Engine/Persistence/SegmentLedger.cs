@@ -36,6 +36,24 @@ internal sealed class SegmentLedger
         }
     }
 
+    /// <summary>A segment holds so many more remembered ids; numbers below 1 are no segment.</summary>
+    public void AddIds(int segment, int count)
+    {
+        if (segment > 0 && count > 0)
+        {
+            Of(segment).Add((long)count * DuplicateOperation.ItemSize, count);
+        }
+    }
+
+    /// <summary>So many ids in a segment are forgotten, or are elsewhere by now.</summary>
+    public void DropIds(int segment, int count)
+    {
+        if (segment > 0 && count > 0 && Of(segment).Drop((long)count * DuplicateOperation.ItemSize, count) && segment < ActiveSegment)
+        {
+            SegmentEmptied?.Invoke();
+        }
+    }
+
     /// <summary>Segment <paramref name="segment"/> says something about a message in <paramref name="on"/> and must outlive it.</summary>
     public void DependOn(int segment, int on)
     {
@@ -67,16 +85,16 @@ internal sealed class SegmentUsage(int number)
 
     public long LiveEntries => Interlocked.Read(ref _liveEntries);
 
-    public void Add(int bytes)
+    public void Add(long bytes, int entries = 1)
     {
         Interlocked.Add(ref _liveBytes, bytes);
-        Interlocked.Increment(ref _liveEntries);
+        Interlocked.Add(ref _liveEntries, entries);
     }
 
-    public bool Drop(int bytes)
+    public bool Drop(long bytes, int entries = 1)
     {
         Interlocked.Add(ref _liveBytes, -bytes);
-        return Interlocked.Decrement(ref _liveEntries) == 0;
+        return Interlocked.Add(ref _liveEntries, -entries) == 0;
     }
 
     public void DependOn(int segment)

@@ -32,6 +32,7 @@ internal sealed class TopicNode : IRoutingNode
         Options = options;
         Lifetime = lifetime;
         IsPattern = AddressPattern.HasWildcards(address);
+        Duplicates = IsPattern ? null : context.Duplicates.Open(id, options, durable: lifetime is null);
         if (options.Retain > 0 && lifetime is null && !IsPattern)
         {
             Kept = MakeKept(context, id, address, options);
@@ -41,6 +42,8 @@ internal sealed class TopicNode : IRoutingNode
     }
 
     public uint Id { get; }
+
+    public DuplicateWindow? Duplicates { get; }
 
     public NodeSchedules Schedules => LazyInitializer.EnsureInitialized(ref _schedules, ref _schedulesGate, () => new NodeSchedules(_context, this, Id));
 
@@ -222,7 +225,7 @@ internal sealed class TopicNode : IRoutingNode
     {
         var sum = new NodeStatus(
             Address, NodeKind.Topic, null, IsTemporary, Options.Durable, 0, 0, 0, 0, _producers.Count,
-            Interlocked.Read(ref _published), 0, 0, 0, 0, 0, 0);
+            Interlocked.Read(ref _published), 0, 0, 0, 0, 0, 0) { Duplicates = Duplicates?.Found ?? 0 };
         foreach (var subscription in Volatile.Read(ref _subscriptions))
         {
             var one = subscription.Describe();

@@ -30,6 +30,7 @@ internal sealed partial class CommitRecord
 
         FlushRun();
         ReturnRun();
+        ConfirmIds(address.Segment);
         foreach (var mentioned in _mentioned)
         {
             _context.Ledger.DependOn(address.Segment, mentioned);
@@ -155,6 +156,7 @@ internal sealed partial class CommitRecord
         _sync = false;
         _writes = false;
         _turn = false;
+        _nextClaim = 0;
         _moves.Clear();
         _mentioned.Clear();
         _removals.Clear();

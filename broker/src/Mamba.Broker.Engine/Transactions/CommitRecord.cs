@@ -79,6 +79,12 @@ internal sealed partial class CommitRecord : EngineCompletion
     /// <summary>Writes the publishes and hands the record to the journal; without durable effects applies everything now.</summary>
     public void Append()
     {
+        if (Work.Ids.Length > 0 && !ClaimIds())
+        {
+            // It comes back when the id that somebody else is storing is on disk, or free again.
+            return;
+        }
+
         var retention = _context.Retention;
         if (!retention.EnterPublish())
         {
@@ -140,6 +146,7 @@ internal sealed partial class CommitRecord : EngineCompletion
     {
         _context.Journal.Report(cause);
         EndFlight();
+        GiveUpIds(cause is JournalFullException ? PublishOutcome.RejectedFull : PublishOutcome.JournalFailed);
         GiveUp();
         Conclude(CommitOutcome.RolledBack, cause.Message);
     }
@@ -239,6 +246,8 @@ internal sealed partial class CommitRecord : EngineCompletion
             publishes[i].MessageId = firstId + (ulong)i;
             Plan(ref publishes[i]);
         }
+
+        WriteIds();
     }
 
     /// <summary>Decides whether a publish needs the journal, and writes its operation when it does.</summary>

@@ -17,6 +17,27 @@ internal struct EnlistedPublish
 
     /// <summary>Where its operation stands in the commit record, or <see cref="NoOperation"/>.</summary>
     public int Offset;
+
+    /// <summary>A message with its id is stored already: it goes nowhere.</summary>
+    public bool IsDuplicate;
+}
+
+/// <summary>The id of a message published in a transaction; it counts from the commit on.</summary>
+internal struct EnlistedId
+{
+    /// <summary>Index among the publishes.</summary>
+    public int Publish;
+
+    public DuplicateWindow Window;
+    public DuplicateId Id;
+
+    /// <summary>Made when the commit begins.</summary>
+    public IdClaim Claim;
+
+    public bool IsClaimed;
+
+    /// <summary>It stands in the commit's record.</summary>
+    public bool IsStored;
 }
 
 /// <summary>An outcome for an acquired message in a transaction that is open or being committed.</summary>
@@ -40,6 +61,7 @@ internal sealed class EnlistedWork
 
     private readonly List<EnlistedPublish> _publishes = [];
     private readonly List<EnlistedSettle> _settles = [];
+    private readonly List<EnlistedId> _ids = [];
 
     /// <summary>Messages to publish. The span holds until the next one is added.</summary>
     public Span<EnlistedPublish> Publishes => CollectionsMarshal.AsSpan(_publishes);
@@ -47,13 +69,41 @@ internal sealed class EnlistedWork
     /// <summary>Outcomes to apply. The span holds until the next one is added.</summary>
     public Span<EnlistedSettle> Settles => CollectionsMarshal.AsSpan(_settles);
 
+    /// <summary>Ids of the messages to publish. The span holds until the next one is added.</summary>
+    public Span<EnlistedId> Ids => CollectionsMarshal.AsSpan(_ids);
+
     /// <summary>The queues that the publishes go to.</summary>
     public RouteList Targets { get; private set; } = new();
 
     /// <summary>Whether it is worth keeping for another transaction.</summary>
-    public bool IsSmall => Math.Max(Math.Max(_publishes.Capacity, _settles.Capacity), Targets.Capacity) <= KeepCapacity;
+    public bool IsSmall => Math.Max(Math.Max(_publishes.Capacity, _settles.Capacity), Math.Max(_ids.Capacity, Targets.Capacity)) <= KeepCapacity;
 
     public void Add(in EnlistedPublish publish) => _publishes.Add(publish);
+
+    /// <summary>Gives the publish that was added last an id.</summary>
+    public void Add(DuplicateWindow window, DuplicateId id) => _ids.Add(new EnlistedId { Publish = _publishes.Count - 1, Window = window, Id = id });
+
+    /// <summary>
+    /// Brings the ids into an order that is the same for all transactions, so that none waits for another that waits for it; of two
+    /// publishes with one id the first comes first.
+    /// </summary>
+    public void SortIds() => _ids.Sort(static (left, right) =>
+        left.Window.Node != right.Window.Node ? left.Window.Node.CompareTo(right.Window.Node)
+        : left.Id != right.Id ? left.Id.Value.CompareTo(right.Id.Value)
+        : left.Publish.CompareTo(right.Publish));
+
+    /// <summary>Takes a publish out: its room is given back, and its message released at the end.</summary>
+    public void Leave(int index)
+    {
+        ref var publish = ref Publishes[index];
+        for (var t = 0; t < publish.TargetCount; t++)
+        {
+            Targets[publish.FirstTarget + t].Unreserve(1, publish.Message.Length);
+        }
+
+        publish.TargetCount = 0;
+        publish.IsDuplicate = true;
+    }
 
     public void Add(in EnlistedSettle settle) => _settles.Add(settle);
 
@@ -76,7 +126,7 @@ internal sealed class EnlistedWork
                 targets.Add(Targets[publish.FirstTarget + t]);
             }
 
-            if (publish.Node is TopicNode { Kept: not null } topic)
+            if (publish is { Node: TopicNode { Kept: not null } topic, IsDuplicate: false })
             {
                 topic.RouteLate(publish.Message, targets, first);
             }
@@ -131,6 +181,7 @@ internal sealed class EnlistedWork
     {
         _publishes.Clear();
         _settles.Clear();
+        _ids.Clear();
         Targets.Clear();
     }
 

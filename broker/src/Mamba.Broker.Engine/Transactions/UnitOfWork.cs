@@ -48,6 +48,35 @@ public sealed partial class UnitOfWork
     }
 
     /// <summary>
+    /// As <see cref="AddPublish(IMessageNode, StoredMessage)"/>, for a message that is stored only once. When one with its id is stored,
+    /// the answer is <see cref="PublishOutcome.Duplicate"/> and nothing is enlisted. Otherwise the id counts when the transaction commits:
+    /// of several that publish one id, the first to commit stores its message and the others leave theirs out.
+    /// </summary>
+    public PublishOutcome AddPublish(IMessageNode node, StoredMessage message, DuplicateId id)
+    {
+        ArgumentNullException.ThrowIfNull(node);
+        ArgumentNullException.ThrowIfNull(message);
+        if (id.IsNone || node.Duplicates is not { } window)
+        {
+            return AddPublishCore(node, message);
+        }
+
+        if (window.IsKnown(id))
+        {
+            message.Release();
+            return PublishOutcome.Duplicate;
+        }
+
+        var outcome = AddPublishCore(node, message);
+        if (outcome == PublishOutcome.Accepted)
+        {
+            Open().Work.Add(window, id);
+        }
+
+        return outcome;
+    }
+
+    /// <summary>
     /// Enlists an outcome for a message acquired by <paramref name="subscription"/>; it takes effect at commit, also when the
     /// subscription closes before.
     /// </summary>
