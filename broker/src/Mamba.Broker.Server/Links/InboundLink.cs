@@ -20,6 +20,8 @@ internal sealed class InboundLink : LinkHandler, IPublishObserver, IProducer
     private readonly AnonymousRouter? _router;
     private readonly uint _window;
     private readonly bool _canReject;
+    private readonly DuplicateWindow? _duplicates;
+    private readonly Outcome _duplicate;
     private uint _answered;
 
     /// <param name="connection">The link's connection.</param>
@@ -27,7 +29,9 @@ internal sealed class InboundLink : LinkHandler, IPublishObserver, IProducer
     /// <param name="node">Where messages go; null for an anonymous terminus.</param>
     /// <param name="owner">Owner of the node when this link made it.</param>
     /// <param name="canReject">Whether the source's outcomes let us answer rejected; otherwise a refusal ends the link.</param>
-    public InboundLink(AmqpConnection connection, ReceiverEndpoint endpoint, IMessageNode? node, TerminusOwner owner, bool canReject)
+    /// <param name="marksDuplicates">Whether the peer asked to see which of its messages were left out.</param>
+    public InboundLink(
+        AmqpConnection connection, ReceiverEndpoint endpoint, IMessageNode? node, TerminusOwner owner, bool canReject, bool marksDuplicates)
         : base(connection, endpoint)
     {
         _endpoint = endpoint;
@@ -36,6 +40,8 @@ internal sealed class InboundLink : LinkHandler, IPublishObserver, IProducer
         _router = node is null ? new AnonymousRouter(connection) : null;
         _window = connection.Server.Options.LinkCredit;
         _canReject = canReject;
+        _duplicates = node?.Duplicates;
+        _duplicate = marksDuplicates ? MarkedAccepted.Duplicate : Accepted.Instance;
         node?.AddProducer(this);
     }
 
@@ -81,18 +87,19 @@ internal sealed class InboundLink : LinkHandler, IPublishObserver, IProducer
             return;
         }
 
+        var id = (_node is null ? node.Duplicates : _duplicates) is { } window ? DuplicateIdentity.Read(incoming.Message, window) : default;
         if (incoming.Transaction is { } state)
         {
-            Enlist(incoming, node, state);
+            Enlist(incoming, node, id, state);
         }
         else if (incoming.Settled)
         {
-            Connection.Batch.Add(node, incoming.Message, observer: null, 0);
+            Connection.Batch.Add(node, incoming.Message, observer: null, 0, id);
             GiveCreditBack();
         }
         else
         {
-            Connection.Batch.Add(node, incoming.Message, this, incoming.DeliveryId);
+            Connection.Batch.Add(node, incoming.Message, this, incoming.DeliveryId, id);
         }
     }
 
@@ -131,7 +138,7 @@ internal sealed class InboundLink : LinkHandler, IPublishObserver, IProducer
         var error = Refusal.From(result.Outcome, _node?.Address ?? "the address in 'to'");
         if (error is null)
         {
-            Answer((uint)result.Token, Accepted.Instance);
+            Answer((uint)result.Token, result.Outcome == PublishOutcome.Duplicate ? _duplicate : Accepted.Instance);
         }
         else
         {
@@ -148,7 +155,7 @@ internal sealed class InboundLink : LinkHandler, IPublishObserver, IProducer
         _router?.Drop(this);
     }
 
-    private void Enlist(in Incoming incoming, IMessageNode node, TransactionalState state)
+    private void Enlist(in Incoming incoming, IMessageNode node, DuplicateId id, TransactionalState state)
     {
         if (Connection.Transactions.Find(state.TxnId) is not { } transaction)
         {
@@ -157,7 +164,7 @@ internal sealed class InboundLink : LinkHandler, IPublishObserver, IProducer
             return;
         }
 
-        var error = AddTo(transaction, incoming.Message, node);
+        var error = AddTo(transaction, incoming.Message, node, id, out var isDuplicate);
         if (error is not null)
         {
             Doom(state, error);
@@ -174,21 +181,24 @@ internal sealed class InboundLink : LinkHandler, IPublishObserver, IProducer
         else
         {
             // Answered now, not at commit: clients wait for it before they commit.
-            Answer(incoming.DeliveryId, transaction.Accepted);
+            Answer(incoming.DeliveryId, isDuplicate ? new TransactionalState { TxnId = transaction.Id, Outcome = _duplicate } : transaction.Accepted);
         }
 
         GiveCreditBack();
     }
 
-    private static AmqpError? AddTo(OpenTransaction transaction, StoredMessage message, IMessageNode node)
+    private static AmqpError? AddTo(OpenTransaction transaction, StoredMessage message, IMessageNode node, DuplicateId id, out bool isDuplicate)
     {
+        isDuplicate = false;
         if (transaction.Work.HasEnded)
         {
             message.Release();
             return TransactionErrors.TooOld();
         }
 
-        return Refusal.From(transaction.Work.AddPublish(node, message), node.Address);
+        var outcome = transaction.Work.AddPublish(node, message, id);
+        isDuplicate = outcome == PublishOutcome.Duplicate;
+        return Refusal.From(outcome, node.Address);
     }
 
     private void Refuse(uint deliveryId, bool settled, DeliveryState? state, in DeliveryTag tag, AmqpError error)

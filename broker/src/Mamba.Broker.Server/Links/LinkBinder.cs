@@ -31,6 +31,7 @@ internal sealed class LinkBinder(AmqpConnection connection)
     private static readonly Symbol PropertyFilters = new("AMQP_FILTEX_PROP_V1_0");
     private static readonly Symbol SharedSubscriptions = new("SHARED-SUBS");
     private static readonly Symbol GlobalCapability = new("global");
+    private static readonly Symbol DuplicateMark = new("mamba:duplicate-mark");
 
     private ServerContext Server => connection.Server;
 
@@ -124,7 +125,7 @@ internal sealed class LinkBinder(AmqpConnection connection)
             return;
         }
 
-        var handler = new InboundLink(connection, link, node, owner, CanReject(attach.Source));
+        var handler = new InboundLink(connection, link, node, owner, CanReject(attach.Source), marksDuplicates: Array.IndexOf(attach.DesiredCapabilities ?? [], DuplicateMark) >= 0);
         Adopt(link, handler);
         link.Attach(ReplyToSender(attach, node is null ? new Target() : DescribeTarget(target, node)));
         handler.Open();
@@ -332,7 +333,8 @@ internal sealed class LinkBinder(AmqpConnection connection)
         List<Symbol>? offered = null;
         foreach (var desired in attach.DesiredCapabilities ?? [])
         {
-            if (desired == DelayedDelivery || desired == SharedSubscriptions || desired == SqlFilters || desired == PropertyFilters)
+            if (desired == DelayedDelivery || desired == SharedSubscriptions || desired == SqlFilters || desired == PropertyFilters
+                || desired == DuplicateMark)
             {
                 (offered ??= []).Add(desired);
             }

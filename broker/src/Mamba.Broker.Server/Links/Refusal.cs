@@ -64,7 +64,7 @@ internal static class Refusal
     /// <summary>Why a message was not stored; null for an accepted one.</summary>
     public static AmqpError? From(PublishOutcome outcome, string address) => outcome switch
     {
-        PublishOutcome.Accepted => null,
+        PublishOutcome.Accepted or PublishOutcome.Duplicate => null,
         PublishOutcome.RejectedFull => new AmqpError(
             ErrorCondition.ResourceLimitExceeded, $"'{address}' has reached its limit; send again when messages have been consumed."),
         PublishOutcome.NotFound => new AmqpError(ErrorCondition.NotFound, $"'{address}' was deleted."),

@@ -21,7 +21,7 @@ internal sealed class NodeEntities(MessageEngine engine, NodeKind kind, string n
     [
         Attribute.Name, Attribute.Identity, Attribute.Type, Attribute.Address, Attribute.Durable, "temporary", "deadLetter", Paused,
         .. Figures.Names,
-        "producers", MaxMessages, MaxBytes, MaxDeliveries, DeadLetterAddress, ExpiryAddress,
+        "producers", "duplicates", MaxMessages, MaxBytes, MaxDeliveries, DeadLetterAddress, ExpiryAddress,
     ];
 
     public override IReadOnlyList<string> Operations { get; } = kind == NodeKind.Queue
@@ -125,6 +125,7 @@ internal sealed class NodeEntities(MessageEngine engine, NodeKind kind, string n
         into.Add(Paused, status.Paused);
         Figures.Write(status, into);
         into.Add("producers", (long)status.Producers);
+        into.Add("duplicates", status.Duplicates);
         into.Add(MaxMessages, options.MaxMessages);
         into.Add(MaxBytes, options.MaxBytes);
         into.Add(MaxDeliveries, (long)options.MaxDeliveries);

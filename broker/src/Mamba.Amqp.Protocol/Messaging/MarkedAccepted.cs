@@ -1,0 +1,34 @@
+using Mamba.Amqp.Codec;
+using Mamba.Amqp.Types;
+
+namespace Mamba.Amqp.Messaging;
+
+/// <summary>
+/// The accepted outcome (AMQP 1.0 §3.4.2) with one field more than the standard's none: a map that says more about it. The descriptor
+/// is that of accepted, so whoever looks no further sees nothing else. To be sent only where the peer asked for it, as a decoder may
+/// refuse a field that the standard does not know. Immutable.
+/// </summary>
+public sealed class MarkedAccepted : Outcome
+{
+    /// <summary>The message was left out, because one with its id was accepted before: <c>{mamba:duplicate: true}</c>.</summary>
+    public static readonly MarkedAccepted Duplicate = new(new AmqpMap { { new Symbol("mamba:duplicate"), true } });
+
+    private readonly AmqpMap _marks;
+
+    private MarkedAccepted(AmqpMap marks) => _marks = marks;
+
+    /// <inheritdoc/>
+    public override Symbol Name => Accepted.Instance.Name;
+
+    /// <inheritdoc/>
+    public override void Write(AmqpWriter writer)
+    {
+        writer.WriteDescriptor(Accepted.Descriptor);
+        var start = writer.BeginList();
+        writer.WriteMap(_marks);
+        writer.EndList(start, 1);
+    }
+
+    /// <summary>For logs.</summary>
+    public override string ToString() => $"accepted {AmqpValue.ToString(_marks)}";
+}
