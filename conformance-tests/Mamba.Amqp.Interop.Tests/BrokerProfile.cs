@@ -59,6 +59,8 @@ public sealed record BrokerProfile(string Name, long MaxMessageSize, bool Allows
                 new JsonObject { ["pattern"] = "backoff.held.#", ["retry"] = Retry("1 h", "group") },
                 new JsonObject { ["pattern"] = "backoff.group.#", ["retry"] = Retry("300 ms", "group") },
                 new JsonObject { ["pattern"] = "backoff.#", ["maxDeliveries"] = 3, ["retry"] = Retry("300 ms", "free") },
+                new JsonObject { ["pattern"] = "once.topic.#", ["kind"] = "topic", ["duplicates"] = new JsonObject() },
+                new JsonObject { ["pattern"] = "once.#", ["duplicates"] = new JsonObject() },
                 new JsonObject { ["pattern"] = "single.#", ["singleActiveConsumer"] = true },
                 new JsonObject
                 {

@@ -26,6 +26,7 @@ import groups from './groups.mjs';
 import kinds from './kinds.mjs';
 import lastvalues from './lastvalues.mjs';
 import retries from './retries.mjs';
+import duplicates from './duplicates.mjs';
 import hostile from './hostile.mjs';
 import management from './management.mjs';
 import permissions from './permissions.mjs';
@@ -34,7 +35,7 @@ import schedules from './schedules.mjs';
 const suites = {
   connect, sasl, websocket, sender, outcomes, settlement, prefetch, credit, types, messages, large, transactions, relay, dynamic,
   expiry, deadletter, addresses, topics, wildcards, retained, selectors, encodings, limits, links, hostile, groups, kinds, lastvalues, management,
-  permissions, schedules, retries,
+  permissions, schedules, retries, duplicates,
 };
 const DefaultTimeout = Number(process.env.CASE_TIMEOUT ?? 20_000);
 

@@ -21,7 +21,7 @@ public abstract class DeliveryState : IAmqpEncodable
         var code = reader.ReadDescriptor();
         return code switch
         {
-            Accepted.Descriptor => Accepted.ReadFields(ref reader),
+            Accepted.Descriptor => MarkedAccepted.ReadFields(ref reader),
             Released.Descriptor => Released.ReadFields(ref reader),
             Rejected.Descriptor => Rejected.ReadFields(ref reader),
             Modified.Descriptor => Modified.ReadFields(ref reader),
@@ -53,7 +53,7 @@ public abstract class Outcome : DeliveryState
         var code = reader.ReadDescriptor();
         return code switch
         {
-            Accepted.Descriptor => Accepted.ReadFields(ref reader),
+            Accepted.Descriptor => MarkedAccepted.ReadFields(ref reader),
             Released.Descriptor => Released.ReadFields(ref reader),
             Rejected.Descriptor => Rejected.ReadFields(ref reader),
             Modified.Descriptor => Modified.ReadFields(ref reader),

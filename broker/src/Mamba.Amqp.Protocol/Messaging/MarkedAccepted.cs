@@ -10,12 +10,28 @@ namespace Mamba.Amqp.Messaging;
 /// </summary>
 public sealed class MarkedAccepted : Outcome
 {
+    private static readonly Symbol DuplicateKey = new("mamba:duplicate");
+
     /// <summary>The message was left out, because one with its id was accepted before: <c>{mamba:duplicate: true}</c>.</summary>
-    public static readonly MarkedAccepted Duplicate = new(new AmqpMap { { new Symbol("mamba:duplicate"), true } });
+    public static readonly MarkedAccepted Duplicate = new(new AmqpMap { { DuplicateKey, true } });
 
     private readonly AmqpMap _marks;
 
     private MarkedAccepted(AmqpMap marks) => _marks = marks;
+
+    /// <summary>Reads accepted after its descriptor: with marks that are known here, or plain. Other fields are refused as the standard says.</summary>
+    public static Outcome ReadFields(ref AmqpReader reader)
+    {
+        var ahead = reader;
+        if (ahead.PeekCode() is not FormatCode.List0 && ahead.BeginList(out _) == 1 && ahead.PeekCode() is FormatCode.Map8 or FormatCode.Map32
+            && ahead.ReadMap()[DuplicateKey] is true)
+        {
+            reader = ahead;
+            return Duplicate;
+        }
+
+        return Accepted.ReadFields(ref reader);
+    }
 
     /// <inheritdoc/>
     public override Symbol Name => Accepted.Instance.Name;

@@ -2,7 +2,7 @@ namespace Mamba.Broker.Engine;
 
 /// <summary>
 /// What a window remembers of a message's id: 128 bits of a keyed hash (see <see cref="SipHash128"/>). Two ids that share them would
-/// be taken for one: among a million ids one in 2^89 for each new id, and nobody who does not know the journal's number can look for such a pair.
+/// be taken for one: for a new id among a million known ones with a probability of 2^-108, and nobody who does not know the journal's number can look for such a pair.
 /// </summary>
 public readonly record struct DuplicateId
 {

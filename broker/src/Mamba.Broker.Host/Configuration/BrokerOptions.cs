@@ -293,6 +293,22 @@ internal sealed record AddressRuleOptions
 
     [Setting("Whether consumers get copies and leave messages where they are, mostly beside lastValueKey.")]
     public bool NonDestructive { get; init; }
+
+    [Setting("Whether a message that was sent before is left out, and how that is told; it is answered as accepted. No message is left out when absent.")]
+    public DuplicateRuleOptions? Duplicates { get; init; }
+}
+
+internal sealed record DuplicateRuleOptions
+{
+    [Setting("How many of the last ids are remembered, over restarts; about 40 MB of memory for a million.", Min = 1, Max = 10_000_000)]
+    public int Window { get; init; } = 1_000_000;
+
+    [Setting("How long an id is remembered; as long as it is among the last ones when absent.", Min = 1_000, Max = 31_536_000_000)]
+    public TimeSpan? Time { get; init; }
+
+    [Setting("Where the id stands: message-id, or the name of a message annotation, or else of an application property.", Min = 1, Max = 255,
+        Example = "x-opt-duplicate-id")]
+    public string By { get; init; } = "message-id";
 }
 
 /// <summary>See <see cref="Mamba.Broker.Engine.MissedInstants"/>.</summary>

@@ -108,6 +108,9 @@ internal static class SchemaWriter
 
                 json.WriteEndObject();
                 break;
+            case SettingKind.Section:
+                WriteObject(json, setting.Children);
+                break;
             case SettingKind.RecordList:
                 json.WriteString("type", "array");
                 json.WriteStartObject("items");

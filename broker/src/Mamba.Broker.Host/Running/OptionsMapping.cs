@@ -30,6 +30,7 @@ internal static class OptionsMapping
             SingleActiveConsumer = rule.SingleActiveConsumer,
             LastValueKey = rule.LastValueKey,
             NonDestructive = rule.NonDestructive,
+            Duplicates = ToEngine(rule.Duplicates),
             MaxDeliveries = rule.MaxDeliveries,
             Retry = PolicyOf(rule.Retry),
             DeadLetterAddress = rule.DeadLetterAddress,
@@ -37,6 +38,13 @@ internal static class OptionsMapping
             Retain = rule.Retain,
             RetainBytes = rule.RetainBytes,
         }))],
+    };
+
+    private static DuplicateOptions? ToEngine(DuplicateRuleOptions? rule) => rule is null ? null : new DuplicateOptions
+    {
+        Window = rule.Window,
+        Seconds = (long)Math.Ceiling(rule.Time?.TotalSeconds ?? 0),
+        By = rule.By,
     };
 
     public static ServerOptions ToServer(BrokerOptions options, ResolvedEndpoints endpoints, TlsCertificates? tls) => new()

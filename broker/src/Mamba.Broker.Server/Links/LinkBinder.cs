@@ -31,7 +31,6 @@ internal sealed class LinkBinder(AmqpConnection connection)
     private static readonly Symbol PropertyFilters = new("AMQP_FILTEX_PROP_V1_0");
     private static readonly Symbol SharedSubscriptions = new("SHARED-SUBS");
     private static readonly Symbol GlobalCapability = new("global");
-    private static readonly Symbol DuplicateMark = new("mamba:duplicate-mark");
 
     private ServerContext Server => connection.Server;
 
@@ -125,9 +124,11 @@ internal sealed class LinkBinder(AmqpConnection connection)
             return;
         }
 
-        var handler = new InboundLink(connection, link, node, owner, CanReject(attach.Source), marksDuplicates: Array.IndexOf(attach.DesiredCapabilities ?? [], DuplicateMark) >= 0);
+        var handler = new InboundLink(connection, link, node, owner, CanReject(attach.Source), DuplicateMark.IsAsked(attach));
         Adopt(link, handler);
-        link.Attach(ReplyToSender(attach, node is null ? new Target() : DescribeTarget(target, node)));
+        var reply = ReplyToSender(attach, node is null ? new Target() : DescribeTarget(target, node));
+        DuplicateMark.Grant(attach, reply);
+        link.Attach(reply);
         handler.Open();
     }
 
@@ -333,8 +334,7 @@ internal sealed class LinkBinder(AmqpConnection connection)
         List<Symbol>? offered = null;
         foreach (var desired in attach.DesiredCapabilities ?? [])
         {
-            if (desired == DelayedDelivery || desired == SharedSubscriptions || desired == SqlFilters || desired == PropertyFilters
-                || desired == DuplicateMark)
+            if (desired == DelayedDelivery || desired == SharedSubscriptions || desired == SqlFilters || desired == PropertyFilters)
             {
                 (offered ??= []).Add(desired);
             }

@@ -77,7 +77,7 @@ internal sealed class SettlementQueue(OutboundLink link, AmqpConnection connecti
     /// <exception cref="AmqpException">amqp:invalid-field: the message-annotations of a modified outcome ask for what cannot be.</exception>
     public static Settlement ToSettlement(long token, Outcome outcome, AmqpConnection connection) => outcome switch
     {
-        Accepted => Settlement.Accept(token),
+        Accepted or MarkedAccepted => Settlement.Accept(token),
         Rejected rejected => new Settlement(
             token,
             OutcomeKind.Rejected,

@@ -42,7 +42,7 @@ internal sealed class OptionsMappingTests
             Addresses = new AddressOptions
             {
                 AutoCreate = false,
-                Rules = [new AddressRuleOptions { Pattern = "news.#", Kind = AddressKind.Topic, AutoCreate = true, MaxLength = 5, MaxBytes = 6, Retain = 8, RetainBytes = 9, MaxDeliveries = 7, DeadLetterAddress = "dead", ExpiryAddress = "late", LastValueKey = "symbol", NonDestructive = true }],
+                Rules = [new AddressRuleOptions { Pattern = "news.#", Kind = AddressKind.Topic, AutoCreate = true, MaxLength = 5, MaxBytes = 6, Retain = 8, RetainBytes = 9, MaxDeliveries = 7, DeadLetterAddress = "dead", ExpiryAddress = "late", LastValueKey = "symbol", NonDestructive = true, Duplicates = new DuplicateRuleOptions { Window = 10, Time = TimeSpan.FromMinutes(2), By = "id" } }],
             },
         };
         var server = OptionsMapping.ToServer(options, Endpoints, tls: null);
@@ -57,6 +57,7 @@ internal sealed class OptionsMappingTests
             MaxDeliveries = 7,
             DeadLetterAddress = "dead",
             ExpiryAddress = "late",
+            Duplicates = new DuplicateOptions { Window = 10, Seconds = 120, By = "id" },
             LastValueKey = "symbol",
             NonDestructive = true,
         }));

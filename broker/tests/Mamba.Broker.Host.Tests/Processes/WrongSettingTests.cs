@@ -232,6 +232,10 @@ internal sealed class WrongSettingTests
     [TestCase("""[{ "pattern": "a", "overflow": "dropHead" }]""", "[0].overflow", "there is none", "maxLength")]
     [TestCase("""[{ "pattern": "a", "maxLength": 5, "deadLetterDropped": true }]""", "[0].deadLetterDropped", "none are", "dropHead")]
     [TestCase("""[{ "pattern": "a", "retry": { "delay": "10 s", "maxDelay": "5 s" } }]""", "[0].retry.maxDelay", "is 5 s, shorter than the first wait (10 s)", "delay or more")]
+    [TestCase("""[{ "pattern": "a", "duplicates": true }]""", "[0].duplicates", "is not an object", "with settings inside")]
+    [TestCase("""[{ "pattern": "a", "duplicates": { "window": 0 } }]""", "[0].duplicates.window", "below the least", "1000000")]
+    [TestCase("""[{ "pattern": "a", "duplicates": { "time": "1 ms" } }]""", "[0].duplicates.time", "below the least", "between")]
+    [TestCase("""[{ "pattern": "a", "duplicates": { "windows": 5 } }]""", "[0].duplicates.windows", "not a setting", "Did you mean window?")]
     public async Task Address_rules_that_cannot_be_are_named(string rules, string where, string what, string remedy)
     {
         var result = await FailAsync([.. Local, "--set", $"addresses.rules={rules}"]);

@@ -62,6 +62,14 @@ internal sealed class TransactionLife(RawPeer peer)
         handle, _nextId++, Frames.Message(body, durable: true), settled,
         state: transaction is null ? null : new TransactionalState { TxnId = transaction });
 
+    /// <summary>Sends a message of any kind, in a transaction or outside of one, and waits for its (provisional) outcome.</summary>
+    public async Task<DeliveryState?> PublishAsync(uint handle, byte[] payload, byte[]? transaction = null)
+    {
+        await peer.SendAsync(Frames.Transfer(handle, _nextId++, payload, state: transaction is null ? null : new TransactionalState { TxnId = transaction }));
+        var state = (await peer.NextAsync<Disposition>()).State;
+        return state is TransactionalState { Outcome: { } outcome } ? outcome : state;
+    }
+
     /// <summary>Declares, and sends messages that want no answer.</summary>
     public async Task<byte[]> BeginAsync(uint handle, params string[] bodies)
     {
