@@ -104,6 +104,9 @@ internal sealed class LastValueTests
         Assert.That(bed.Drain("q"), Is.EqualTo(new[] { "a=2" }));
         bed.Publish(queue, "a=3");
         Assert.That(bed.Drain("q"), Is.EqualTo(new[] { "a=3" }));
+
+        // That it was consumed is written without waiting; what is stored behind it is not answered before.
+        bed.Publish(await bed.QueueAsync("quiet"), "last");
         await bed.CrashAsync();
         Assert.That(bed.DepthOf("q"), Is.Zero);
     }
