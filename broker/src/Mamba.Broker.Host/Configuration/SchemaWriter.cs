@@ -76,9 +76,6 @@ internal static class SchemaWriter
                 json.WriteString("type", "number");
                 WriteRange(json, attribute, "minimum", "maximum");
                 break;
-            case SettingKind.Section:
-                WriteObject(json, setting.Children);
-                break;
             case SettingKind.Size:
                 WriteSize(json, attribute);
                 break;
