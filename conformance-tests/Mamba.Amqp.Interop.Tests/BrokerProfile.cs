@@ -42,6 +42,7 @@ public sealed record BrokerProfile(string Name, long MaxMessageSize, bool Allows
             ["clientCertificateAuthority"] = Path.Combine(certificates, "ca.pem"),
         },
         ["security"] = Security(),
+        ["listeners"] = new JsonObject { ["hostnames"] = ReferenceEquals(this, Permissions) ? new JsonArray("127.0.0.1", "mamba.test") : [] },
         ["limits"] = new JsonObject { ["maxMessageSize"] = MaxMessageSize, ["idleTimeout"] = IdleTimeout },
         ["addresses"] = new JsonObject
         {

@@ -16,6 +16,7 @@ namespace Mamba.Broker.Server;
 public sealed class AmqpServer : IAsyncDisposable
 {
     private const int Backlog = 1024;
+    private static readonly TimeSpan WebSocketFarewell = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan TickPeriod = TimeSpan.FromMilliseconds(250);
 
     private readonly ServerOptions _options;
@@ -40,14 +41,15 @@ public sealed class AmqpServer : IAsyncDisposable
         _options = options;
         _admission = admission;
         _context = new ServerContext(options, engine, authenticator, time, logger, _stopping.Token);
+        var doorKeeper = new DoorKeeper(options.ContainerId, authenticator, time);
         foreach (var endPoint in options.Amqp)
         {
-            _listeners.Add(new SocketListener(endPoint, Backlog, tls: null, admission, options.TlsDeadline, Accept, logger));
+            _listeners.Add(new SocketListener(endPoint, Backlog, tls: null, admission, options.TlsDeadline, doorKeeper, Accept, logger));
         }
 
         foreach (var endPoint in options.Amqps)
         {
-            _listeners.Add(new SocketListener(endPoint, Backlog, options.Tls, admission, options.TlsDeadline, Accept, logger));
+            _listeners.Add(new SocketListener(endPoint, Backlog, options.Tls, admission, options.TlsDeadline, doorKeeper, Accept, logger));
         }
     }
 
@@ -76,13 +78,29 @@ public sealed class AmqpServer : IAsyncDisposable
         if (ticket is null)
         {
             ServerLog.TooManyUnauthenticated(_context.Logger, remote.ToString());
-            socket.Abort();
+            await TurnAwayAsync(socket, cancellationToken);
             return;
         }
 
         var connection = Accept(new WebSocketTransport(socket, local, remote, isTls), ticket);
         await using var cut = cancellationToken.Register(() => connection.Cut("the HTTP connection ended"));
         await connection.Ended;
+    }
+
+    /// <summary>Says over a WebSocket that there is no room (close status 1013, try again later), and does not wait for an answer.</summary>
+    private async Task TurnAwayAsync(WebSocket socket, CancellationToken cancellationToken)
+    {
+        const WebSocketCloseStatus tryAgainLater = (WebSocketCloseStatus)1013;
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _stopping.Token);
+        deadline.CancelAfter(WebSocketFarewell);
+        try
+        {
+            await socket.CloseOutputAsync(tryAgainLater, "too many connections have not authenticated yet", deadline.Token);
+        }
+        catch (Exception e) when (e is WebSocketException or IOException or OperationCanceledException)
+        {
+            socket.Abort();
+        }
     }
 
     /// <summary>

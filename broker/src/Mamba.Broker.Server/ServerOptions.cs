@@ -20,6 +20,12 @@ public sealed record ServerOptions
     /// <summary>The container-id in every open; the same over restarts. Not empty.</summary>
     public string ContainerId { get; init; } = "mamba";
 
+    /// <summary>The host names that peers may ask for in open, in any case; empty for any. A peer that asks for none is served.</summary>
+    public IReadOnlyList<string> Hostnames { get; init; } = [];
+
+    /// <summary>Open connections, at most; null for any number.</summary>
+    public int? MaxConnections { get; init; }
+
     /// <summary>Largest frame we accept, in bytes; 512 to 1 MiB.</summary>
     public uint MaxFrameSize { get; init; } = 128 * 1024;
 

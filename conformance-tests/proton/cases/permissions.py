@@ -123,3 +123,14 @@ def temporary(ctx):
         other.sender(link.address).send(Message(body="an answer"))
         peer.sender(link.address).send(Message(body="a note"))
         check.equal(bodies(link.receive_many(2)), ["an answer", "a note"], "what came")
+
+
+@case("permissions.hostname", profile="permissions")
+def hostname(ctx):
+    """The broker's setting names the hosts it serves: another one in open is refused with not-found, marked as a failed open."""
+    with Peer(ctx, virtual_host="mamba.test") as peer:
+        peer.sender(ctx.queue("post.q")).send(Message(body="served"))
+    raw = RawPeer(ctx)
+    got = raw.open(container_id=ctx.name("c"), hostname="elsewhere.test")
+    check.contains(list(got.properties or {}), "amqp:connection-establishment-failed", "keys of the open's properties")
+    raw.expect_close("amqp:not-found")

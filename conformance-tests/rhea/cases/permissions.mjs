@@ -17,6 +17,13 @@ async function refused(client, role, options, action, where) {
 }
 
 const cases = {
+  async 'a-host-that-is-not-served-is-not-found'(t) {
+    await t.connect({ hostname: 'mamba.test' });
+    const client = await t.connect({ hostname: 'elsewhere.test' });
+    assert.equal((await client.closedWithError()).condition, 'amqp:not-found');
+    assert.equal(client.remoteOpen.fields.properties['amqp:connection-establishment-failed'], 'true');
+  },
+
   async 'sending-needs-send'(t) {
     const [post, look] = [address(t, 'post'), address(t, 'look')];
     const client = await t.connect();

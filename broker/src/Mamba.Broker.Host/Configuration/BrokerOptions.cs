@@ -50,6 +50,10 @@ internal sealed record ListenerOptions
     [Setting("The name the broker gives itself (container-id); the same over restarts.", Min = 1, Max = 255)]
     public string ContainerId { get; init; } = "mamba";
 
+    [Setting("Host names that clients may ask for (hostname of open, a URL's host or JMS amqp.vhost); any when empty. Clients that ask for none are served.",
+        Example = "broker.example.com")]
+    public IReadOnlyList<string> Hostnames { get; init; } = [];
+
     [Setting("Whether listeners.amqp and listeners.console may take an address that other machines can reach, without encryption.")]
     public bool AllowUnencrypted { get; init; }
 }
@@ -165,6 +169,9 @@ internal sealed record LimitOptions
 
     [Setting("How long a peer may take from its first byte to open, SASL included.", Min = 100, Max = 120_000)]
     public TimeSpan OpenTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    [Setting("Connections that are open at a time; no bound when absent.", Min = 1, Max = 10_000_000)]
+    public int? MaxConnections { get; init; }
 
     [Setting("Sockets that have not come as far as open, in total.", Min = 1, Max = 100_000)]
     public int MaxUnauthenticated { get; init; } = 1_000;

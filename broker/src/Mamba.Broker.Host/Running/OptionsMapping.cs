@@ -53,6 +53,8 @@ internal static class OptionsMapping
         Amqps = ListOf(endpoints.Amqps),
         Tls = tls?.Options,
         ContainerId = options.Listeners.ContainerId,
+        Hostnames = options.Listeners.Hostnames,
+        MaxConnections = options.Limits.MaxConnections,
         MaxFrameSize = (uint)options.Limits.MaxFrameSize,
         MaxMessageSize = (ulong)options.Limits.MaxMessageSize,
         ChannelMax = (ushort)options.Limits.ChannelMax,

@@ -4,6 +4,7 @@ using Mamba.Amqp.Transport;
 using Mamba.Amqp.Types;
 using Mamba.Broker.Server.Links;
 using Mamba.Broker.Server.Management;
+using Mamba.Broker.Server.Security;
 
 namespace Mamba.Broker.Server.Connections;
 
@@ -20,11 +21,48 @@ internal sealed partial class AmqpConnection
     void IConnectionHandler.OnOpen(Open remote)
     {
         ContainerId = remote.ContainerId;
-        AnswerOpen(remote);
+        if (ServesHost(remote.Hostname))
+        {
+            AnswerOpen(remote);
+        }
+        else
+        {
+            RefuseOpen(new AmqpError(
+                ErrorCondition.NotFound,
+                $"This broker does not serve the host '{LogText.Clean(remote.Hostname!)}'; ask for one of those in its setting listeners.hostnames, or for none."));
+        }
+    }
+
+    /// <summary>Whether a peer may ask for this host; one that names none is content with any.</summary>
+    private bool ServesHost(string? hostname)
+    {
+        var served = _server.Options.Hostnames;
+        if (served.Count == 0 || string.IsNullOrEmpty(hostname))
+        {
+            return true;
+        }
+
+        foreach (var host in served)
+        {
+            if (string.Equals(host, hostname, StringComparison.OrdinalIgnoreCase))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private void AcceptOpen()
     {
+        if (!_server.Connections.TryEnter(_server.Options.MaxConnections ?? int.MaxValue))
+        {
+            RefuseOpen(new AmqpError(
+                ErrorCondition.ResourceLimitExceeded,
+                $"The broker has {_server.Options.MaxConnections} open connections, which is its limit (limits.maxConnections); close some, or try again later."));
+            return;
+        }
+
         _ticket.Dispose();
         _opened = true;
         ClearDeadline();

@@ -272,6 +272,11 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
         GiveBack(clean);
         _ticket.Dispose();
         _server.Connections.Remove(this);
+        if (_opened)
+        {
+            _server.Connections.Leave();
+        }
+
         _transport.Dispose();
         ReleaseBuffers();
         _ended.TrySetResult();

@@ -14,6 +14,7 @@ internal sealed class ConnectionRegistry
     private readonly Lock _gate = new();
     private readonly Dictionary<string, AmqpConnection> _sole = new(StringComparer.Ordinal);
     private readonly Dictionary<LinkIdentity, HeldLink> _links = [];
+    private int _entered;
 
     /// <summary>A snapshot.</summary>
     public ICollection<AmqpConnection> All => _connections.Values;
@@ -81,6 +82,20 @@ internal sealed class ConnectionRegistry
 
         return Task.CompletedTask;
     }
+
+    /// <summary>Counts a connection whose open is to be accepted; false when there are as many as may be. Pair with <see cref="Leave"/>.</summary>
+    public bool TryEnter(int most)
+    {
+        if (Interlocked.Increment(ref _entered) <= most)
+        {
+            return true;
+        }
+
+        Leave();
+        return false;
+    }
+
+    public void Leave() => Interlocked.Decrement(ref _entered);
 
     public void Remove(AmqpConnection connection) => _connections.TryRemove(connection.Id, out _);
 

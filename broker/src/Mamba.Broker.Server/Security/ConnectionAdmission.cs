@@ -27,8 +27,8 @@ public sealed class ConnectionAdmission(int maxUnauthenticated, int maxUnauthent
     }
 
     /// <summary>
-    /// Counts a newly accepted socket, or returns null when one of the bounds is reached: then close it at once,
-    /// unanswered. Dispose the ticket when the peer's open was accepted, and in any case when the socket is closed.
+    /// Counts a newly accepted socket, or returns null when one of the bounds is reached: then there is no
+    /// connection for it. Dispose the ticket when the peer's open was accepted, and in any case when the socket is closed.
     /// </summary>
     public Ticket? TryAdmit(IPAddress remote)
     {

@@ -16,6 +16,7 @@ internal sealed class SocketListener : IAsyncDisposable
     private readonly SslServerAuthenticationOptions? _tls;
     private readonly ConnectionAdmission _admission;
     private readonly TimeSpan _handshakeDeadline;
+    private readonly DoorKeeper _doorKeeper;
     private readonly Func<ByteTransport, ConnectionAdmission.Ticket, Connections.AmqpConnection> _accepted;
     private readonly ILogger _logger;
     private readonly CancellationTokenSource _stopping = new();
@@ -29,12 +30,14 @@ internal sealed class SocketListener : IAsyncDisposable
         SslServerAuthenticationOptions? tls,
         ConnectionAdmission admission,
         TimeSpan handshakeDeadline,
+        DoorKeeper doorKeeper,
         Func<ByteTransport, ConnectionAdmission.Ticket, Connections.AmqpConnection> accepted,
         ILogger logger)
     {
         _tls = tls;
         _admission = admission;
         _handshakeDeadline = handshakeDeadline;
+        _doorKeeper = doorKeeper;
         _accepted = accepted;
         _logger = logger;
         _socket = new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
@@ -102,7 +105,7 @@ internal sealed class SocketListener : IAsyncDisposable
             if (ticket is null)
             {
                 ServerLog.TooManyUnauthenticated(_logger, peer.RemoteEndPoint?.ToString() ?? "?");
-                peer.Dispose();
+                TurnAway(peer);
             }
             else if (_tls is null)
             {
@@ -117,6 +120,19 @@ internal sealed class SocketListener : IAsyncDisposable
         {
             // The peer left between accept and here; there is nobody to answer.
             ticket?.Dispose();
+            peer.Dispose();
+        }
+    }
+
+    /// <summary>To answer over TLS would cost what the bound is there to save: a handshake.</summary>
+    private void TurnAway(Socket peer)
+    {
+        if (_tls is null)
+        {
+            _doorKeeper.TurnAway(peer);
+        }
+        else
+        {
             peer.Dispose();
         }
     }

@@ -41,12 +41,18 @@ internal sealed class RawPeer : IAsyncDisposable
     /// <summary>The frames that came in so far, one a line.</summary>
     public string Trace => _trace.ToString();
 
-    public static async Task<RawPeer> ConnectAsync(IPEndPoint endpoint, int? receiveBuffer = null)
+    /// <summary>Connects, from another of the machine's own addresses if one is named.</summary>
+    public static async Task<RawPeer> ConnectAsync(IPEndPoint endpoint, int? receiveBuffer = null, IPAddress? from = null)
     {
         var socket = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         if (receiveBuffer is { } size)
         {
             socket.ReceiveBufferSize = size;
+        }
+
+        if (from is not null)
+        {
+            socket.Bind(new IPEndPoint(from, 0));
         }
 
         using var limit = new CancellationTokenSource(Patience);
