@@ -43,6 +43,7 @@ public sealed record BrokerProfile(string Name, long MaxMessageSize, bool Allows
         },
         ["security"] = Security(),
         ["listeners"] = new JsonObject { ["hostnames"] = ReferenceEquals(this, Permissions) ? new JsonArray("127.0.0.1", "mamba.test") : [] },
+        ["replies"] = new JsonObject { ["keepAfterLoss"] = "15 s" },
         ["limits"] = new JsonObject { ["maxMessageSize"] = MaxMessageSize, ["idleTimeout"] = IdleTimeout },
         ["addresses"] = new JsonObject
         {

@@ -161,8 +161,13 @@ public sealed class AmqpServer : IAsyncDisposable
         return connection;
     }
 
-    /// <summary>Gives a turn to every connection whose time has come: heartbeats, deadlines, idle time-outs.</summary>
-    private void Tick() => _context.Connections.SignalDue(_context.NowMilliseconds);
+    /// <summary>Gives a turn to every connection whose time has come: heartbeats, deadlines, idle time-outs; and what is kept too long ends.</summary>
+    private void Tick()
+    {
+        var now = _context.NowMilliseconds;
+        _context.Connections.SignalDue(now);
+        _context.Kept.Sweep(now);
+    }
 
     private List<IPEndPoint> EndPoints(bool tls) =>
         [.. _listeners.Where(listener => listener.IsTls == tls).Select(listener => listener.EndPoint)];

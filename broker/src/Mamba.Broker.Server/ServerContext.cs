@@ -4,6 +4,7 @@ using Mamba.Amqp.Types;
 using Mamba.Broker.Engine;
 using Mamba.Broker.Server.Connections;
 using Mamba.Broker.Server.Links;
+using Mamba.Broker.Server.Links.Replies;
 using Mamba.Broker.Server.Management;
 using Mamba.Broker.Server.Security;
 using Microsoft.Extensions.Logging;
@@ -27,6 +28,7 @@ internal sealed class ServerContext
         Stopping = stopping;
         Addresses = new AddressDirectory(engine, options);
         Connections = new ConnectionRegistry();
+        Kept = new KeptNodes(engine, options.Replies);
         Management = MakeManagement();
         Scheduler = new ClassicScheduler(this);
         Permissions = new PermissionTable(options.Permissions);
@@ -56,6 +58,12 @@ internal sealed class ServerContext
     public AddressDirectory Addresses { get; }
 
     public ConnectionRegistry Connections { get; }
+
+    /// <summary>Temporary nodes that wait for their client to come back.</summary>
+    public KeptNodes Kept { get; }
+
+    /// <summary>Replies that came after their queue was gone.</summary>
+    public LateReplies LateReplies { get; } = new();
 
     /// <summary>Those of an open that makes the connection its container's only one, which is enforced strongly (detection policy 0).</summary>
     public AmqpMap SoleOpenProperties { get; }

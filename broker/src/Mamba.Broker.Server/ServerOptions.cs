@@ -71,6 +71,9 @@ public sealed record ServerOptions
     /// <summary>Who may do what at which address; without rules everybody may do everything.</summary>
     public IReadOnlyList<PermissionRule> Permissions { get; init; } = [];
 
+    /// <summary>What becomes of temporary queues whose connection is lost.</summary>
+    public ReplyOptions Replies { get; init; } = new();
+
     /// <summary>How long a stop waits for peers to answer close, before their sockets are cut.</summary>
     public TimeSpan StopTimeout { get; init; } = TimeSpan.FromSeconds(5);
 }

@@ -33,6 +33,50 @@ internal sealed class TemporaryNodeTests
     }
 
     [Test]
+    public async Task The_nodes_of_an_owner_go_over_to_another_who_ends_them()
+    {
+        await using var bed = new TestBed();
+        var (first, second) = (new object(), new object());
+        var one = await bed.Engine.CreateTemporaryAsync(NodeKind.Queue, LifetimePolicy.DeleteOnClose, first);
+        var two = await bed.Engine.CreateTemporaryAsync(NodeKind.Topic, LifetimePolicy.DeleteOnClose, second);
+        Assert.That(bed.Engine.TransferOwner(first, second), Is.True);
+        Assert.That(one.Owner, Is.SameAs(second));
+        Assert.That(bed.Engine.TransferOwner(first, new object()), Is.False, "it has none any more");
+        bed.Engine.CloseOwner(first);
+        Assert.That((one.IsDeleted, two.IsDeleted), Is.EqualTo((false, false)));
+        bed.Engine.CloseOwner(second);
+        Assert.That((one.IsDeleted, two.IsDeleted), Is.EqualTo((true, true)));
+        Assert.That(bed.Engine.TransferOwner(second, first), Is.False, "they are gone");
+    }
+
+    [Test]
+    public async Task An_unattended_queue_takes_so_many_bytes_until_its_owner_is_back()
+    {
+        await using var bed = new TestBed();
+        var (owner, back) = (new object(), new object());
+        var node = await bed.Engine.CreateTemporaryAsync(NodeKind.Queue, LifetimePolicy.DeleteOnClose, owner);
+        bed.Engine.LeaveUnattended(owner, 10);
+        Assert.That(bed.PublishAll(node, ["12345678"]), Is.All.EqualTo(PublishOutcome.Accepted));
+        Assert.That(bed.PublishAll(node, ["12345678"]), Is.All.EqualTo(PublishOutcome.Accepted), "less than the limit was there");
+        Assert.That(bed.Publish(node, "x"), Is.EqualTo(PublishOutcome.RejectedFull));
+        Assert.That(bed.Engine.TransferOwner(owner, back), Is.True);
+        Assert.That(bed.Publish(node, "x"), Is.EqualTo(PublishOutcome.Accepted));
+        bed.Engine.CloseOwner(back);
+        Assert.That(bed.Publish(node, "x"), Is.EqualTo(PublishOutcome.NotFound));
+    }
+
+    [Test]
+    public async Task A_deleted_queue_stays_deleted_whatever_is_said_of_its_owner()
+    {
+        await using var bed = new TestBed();
+        var node = await bed.Engine.CreateTemporaryAsync(NodeKind.Queue, LifetimePolicy.DeleteOnNoLinks, this);
+        bed.Engine.CloseOwner(this);
+        bed.Engine.LeaveUnattended(this, 10);
+        bed.Engine.TransferOwner(this, new object());
+        Assert.That(bed.Publish(node, "x"), Is.EqualTo(PublishOutcome.NotFound));
+    }
+
+    [Test]
     public async Task Delete_on_no_links()
     {
         await using var bed = new TestBed();

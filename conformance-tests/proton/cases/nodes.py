@@ -220,16 +220,16 @@ def on_neither(ctx):
         _deleted(ctx, address, peer)
 
 
-@case("dynamic.gone-with-the-connection")
+@case("dynamic.gone-with-the-connection", seconds=90)
 def connection_gone(ctx):
-    """A lost connection takes its dynamic nodes with it; those who send to them are detached."""
+    """A lost connection takes its dynamic nodes with it if its client does not come back; those who send to them are detached."""
     owner = Peer(ctx)
     address = owner.receiver(dynamic=True).address
     with Peer(ctx) as peer:
         out = peer.sender(address)
         out.send(Message(body="x"))
         owner.abort()
-        check.equal(out.wait_closed(), "amqp:resource-deleted", "condition at the sender")
+        check.equal(out.wait_closed(seconds=60.0), "amqp:resource-deleted", "condition at the sender")
         out.link.close()
 
 

@@ -3,11 +3,15 @@ namespace Mamba.Broker.Engine;
 /// <summary>A queue with an address. Thread-safe.</summary>
 internal sealed class QueueNode : IRoutingNode, IQueueOwner
 {
+    private const long Deleted = -1;
+
     private readonly Action<IRoutingNode> _delete;
     private readonly ProducerSet _producers = new();
     private NodeSchedules? _schedules;
     private object? _schedulesGate;
-    private int _deleted;
+
+    /// <summary>Bytes it may hold while nobody is there to consume from it; <see cref="Deleted"/>; or 0, as for most queues all the time.</summary>
+    private long _unattended;
 
     public QueueNode(QueueHost host, TemporaryLifetime? lifetime, Action<IRoutingNode> delete)
     {
@@ -38,7 +42,7 @@ internal sealed class QueueNode : IRoutingNode, IQueueOwner
 
     public object? Owner => Lifetime?.Owner;
 
-    public bool IsDeleted => Volatile.Read(ref _deleted) == 1;
+    public bool IsDeleted => Volatile.Read(ref _unattended) == Deleted;
 
     public ISubscription Subscribe(SubscribeOptions options, ISubscriber subscriber)
     {
@@ -59,9 +63,9 @@ internal sealed class QueueNode : IRoutingNode, IQueueOwner
 
     public PublishOutcome Route(StoredMessage message, RouteList targets)
     {
-        if (IsDeleted)
+        if (Volatile.Read(ref _unattended) is not 0 and var limit && (limit == Deleted || Host.Bytes >= limit))
         {
-            return PublishOutcome.NotFound;
+            return limit == Deleted ? PublishOutcome.NotFound : PublishOutcome.RejectedFull;
         }
 
         var outcome = Host.Admit(message);
@@ -75,8 +79,18 @@ internal sealed class QueueNode : IRoutingNode, IQueueOwner
 
     public void MarkDeleted()
     {
-        Volatile.Write(ref _deleted, 1);
+        Volatile.Write(ref _unattended, Deleted);
         _producers.NodeDeleted();
+    }
+
+    /// <summary>Sets how many bytes it may hold while its owner is away; 0: the owner is there. Without effect on a deleted queue.</summary>
+    public void SetUnattended(long maxBytes)
+    {
+        var known = Volatile.Read(ref _unattended);
+        while (known != Deleted && Interlocked.CompareExchange(ref _unattended, maxBytes, known) is var found && found != known)
+        {
+            known = found;
+        }
     }
 
     public void OnQueueEmpty() => CheckLifetime();

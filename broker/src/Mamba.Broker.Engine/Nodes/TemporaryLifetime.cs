@@ -6,10 +6,15 @@ namespace Mamba.Broker.Engine;
 /// </summary>
 internal sealed class TemporaryLifetime(LifetimePolicy policy, object owner)
 {
+    private object _owner = owner;
     private int _ownerClosed;
     private int _decided;
 
-    public object Owner => owner;
+    public object Owner
+    {
+        get => Volatile.Read(ref _owner);
+        set => Volatile.Write(ref _owner, value);
+    }
 
     public void CloseOwner() => Volatile.Write(ref _ownerClosed, 1);
 

@@ -3,6 +3,18 @@ namespace Mamba.Broker.Engine;
 /// <content>Commands about the kind of queue it is.</content>
 internal sealed partial class QueueHost
 {
+    /// <summary>Bytes of the messages on it.</summary>
+    public long Bytes
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _core.Index.Bytes;
+            }
+        }
+    }
+
     /// <summary>Stops deliveries, or lets them go on.</summary>
     public void SetPaused(bool paused)
     {

@@ -29,6 +29,9 @@ internal sealed record BrokerOptions
     [Setting("Messages that are delivered again and again (repeating schedules).")]
     public ScheduleOptions Schedules { get; init; } = new();
 
+    [Setting("Temporary queues and the replies on them.")]
+    public RepliesOptions Replies { get; init; } = new();
+
     [Setting("What is logged.")]
     public LoggingOptions Logging { get; init; } = new();
 
@@ -333,6 +336,23 @@ internal sealed record ScheduleOptions
     [Setting("What becomes of instants that passed while the broker was not running: one delivery makes up for all that a schedule missed, or they are left out.",
         Choices = ["deliverOnce", "skip"])]
     public MissedInstantsPolicy MissedInstants { get; init; } = MissedInstantsPolicy.DeliverOnce;
+}
+
+internal sealed record RepliesOptions
+{
+    [Setting("How long a temporary queue or topic is kept, with its messages, for its client to come back after its connection was lost; 0 ends it at once.",
+        Min = 0, Max = 600_000)]
+    public TimeSpan KeepAfterLoss { get; init; } = TimeSpan.FromSeconds(30);
+
+    [Setting("Temporary queues and topics kept at a time; beyond it they end with their connection.", Min = 0, Max = 1_000_000)]
+    public int MaxKept { get; init; } = 10_000;
+
+    [Setting("Of these, those of one client (container-id and user).", Min = 0, Max = 1_000_000)]
+    public int MaxKeptByClient { get; init; } = 1_000;
+
+    [Setting("Bytes of messages on a kept temporary queue, above which it refuses more until its client is back.", Unit = SettingUnit.Bytes,
+        Min = 1_024, Max = 1_073_741_824)]
+    public long MaxKeptBytes { get; init; } = 16_777_216;
 }
 
 internal enum LogFormat

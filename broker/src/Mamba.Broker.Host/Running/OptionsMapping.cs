@@ -70,6 +70,13 @@ internal static class OptionsMapping
         Addresses = [.. options.Addresses.Rules.Select(rule => new AddressRule(rule.Pattern, KindOf(rule.Kind), rule.AutoCreate))],
         Management = PolicyOf(options.Security),
         Permissions = PermissionMapping.RulesOf(options.Security),
+        Replies = new ReplyOptions
+        {
+            KeepAfterLoss = options.Replies.KeepAfterLoss,
+            MaxKept = options.Replies.MaxKept,
+            MaxKeptByClient = options.Replies.MaxKeptByClient,
+            MaxKeptBytes = options.Replies.MaxKeptBytes,
+        },
         StopTimeout = options.Stop.Timeout,
     };
 

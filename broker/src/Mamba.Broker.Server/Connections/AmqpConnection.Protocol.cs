@@ -213,7 +213,7 @@ internal sealed partial class AmqpConnection
         {
             if (!link.IsDetachSent && link.Tag is LinkHandler handler)
             {
-                handler.OnDetach(closed: true);
+                handler.OnStolen();
                 link.Detach(closed: true, new AmqpError(
                     ErrorCondition.Stolen, $"Another connection of container '{ContainerId}' attached the link '{link.Name}'."));
             }

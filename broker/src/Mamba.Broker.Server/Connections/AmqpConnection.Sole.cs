@@ -33,6 +33,7 @@ internal sealed partial class AmqpConnection
         }
 
         _breakCause ??= "another connection of its container took its place";
+        WasSentAway = true;
         _protocol.Close(new AmqpError(
             ErrorCondition.ResourceLocked,
             $"Another connection of container '{ContainerId}' took the place of this one.",

@@ -122,6 +122,7 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
         if (!_broken)
         {
             _breakCause ??= error.ToString();
+            WasSentAway = true;
             _protocol.Close(error);
             SetDeadline(_server.Options.StopTimeout, "the peer did not answer close");
         }
@@ -146,6 +147,9 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
 
     /// <summary>True once everything it held was given back.</summary>
     public bool IsBroken => _broken || _gaveBack;
+
+    /// <summary>The peer closed because we did: it was not its wish, and it may come back.</summary>
+    public bool WasSentAway { get; private set; }
 
     /// <summary>Bytes written and not on their way yet.</summary>
     public int OutputLength => _protocol.Output.Length;

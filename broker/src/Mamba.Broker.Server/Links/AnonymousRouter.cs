@@ -89,6 +89,7 @@ internal sealed class AnonymousRouter(AmqpConnection connection)
         }
         catch (LinkRefusedException e)
         {
+            connection.Server.LateReplies.OnRefused(to, e.Error);
             link.Refuse(incoming, e.Error);
         }
     }
@@ -119,6 +120,7 @@ internal sealed class AnonymousRouter(AmqpConnection connection)
             }
             else
             {
+                connection.Server.LateReplies.OnRefused(to, error!);
                 link.Refuse(incoming, error!);
             }
 

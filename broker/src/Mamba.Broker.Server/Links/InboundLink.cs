@@ -136,6 +136,11 @@ internal sealed class InboundLink : LinkHandler, IPublishObserver, IProducer
         }
 
         var error = Refusal.From(result.Outcome, _node?.Address ?? "the address in 'to'");
+        if (error is not null)
+        {
+            Server.LateReplies.OnRefused(_node?.Address, error);
+        }
+
         if (error is null)
         {
             Answer((uint)result.Token, result.Outcome == PublishOutcome.Duplicate ? _duplicate : Accepted.Instance);
@@ -151,7 +156,7 @@ internal sealed class InboundLink : LinkHandler, IPublishObserver, IProducer
     protected override void Release(bool clean, bool closed)
     {
         _node?.RemoveProducer(this);
-        Server.Engine.CloseOwner(_owner);
+        ReleaseNode(_owner, clean);
         _router?.Drop(this);
     }
 

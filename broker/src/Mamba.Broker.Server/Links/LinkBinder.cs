@@ -5,6 +5,7 @@ using Mamba.Amqp.Transport;
 using Mamba.Amqp.Types;
 using Mamba.Broker.Engine;
 using Mamba.Broker.Server.Connections;
+using Mamba.Broker.Server.Links.Replies;
 using Mamba.Broker.Server.Management;
 using Mamba.Broker.Server.Security;
 
@@ -62,6 +63,11 @@ internal sealed class LinkBinder(AmqpConnection connection)
         var address = attach.Role == Role.Sender ? (attach.Target as Target)?.Address : attach.Source?.Address;
         ServerLog.LinkRefused(
             Server.Logger, connection.Id, attach.Name, address ?? "", error.Condition.Value, error.Description ?? "");
+        if (attach.Role == Role.Sender)
+        {
+            Server.LateReplies.OnRefused(address, error);
+        }
+
         connection.ReleaseName(link);
         if (!IsAbandoned(link))
         {
@@ -76,7 +82,9 @@ internal sealed class LinkBinder(AmqpConnection connection)
     private void Abandon(LinkEndpoint link, TerminusOwner owner)
     {
         connection.ReleaseName(link);
-        Server.Engine.CloseOwner(owner);
+
+        // Of a node that was just taken over, the replies are not to be lost because the network failed once more.
+        Server.Kept.OnOwnerGone(owner, link.RemoteAttach!, lost: connection.IsBroken, Server.NowMilliseconds);
     }
 
     private async Task BindIncomingAsync(ReceiverEndpoint link, Attach attach)
@@ -157,7 +165,8 @@ internal sealed class LinkBinder(AmqpConnection connection)
         var owner = new TerminusOwner(connection);
         var node = await connection.InTurn(
             ResolveAsync(source.Address, source.Dynamic, source.DynamicNodeProperties, source.Capabilities, owner, link));
-        if (node is { IsTemporary: true, Owner: TerminusOwner other } && other.Connection != connection)
+        if (node is { IsTemporary: true, Owner: TerminusOwner other } && other.Connection != connection
+            && !await connection.InTurn(TakeOverAsync(node, other, owner)))
         {
             throw new LinkRefusedException(Refusal.NotOwner(node.Address));
         }
@@ -248,8 +257,9 @@ internal sealed class LinkBinder(AmqpConnection connection)
         if (dynamic)
         {
             connection.Access?.Require(AddressActions.Create, AddressAccess.Temporary, NodeKind.Queue);
-            return await Server.Engine.CreateTemporaryAsync(
-                wanted.Kind ?? NodeKind.Queue, LifetimePolicies.Read(properties), owner, $"{Beginning(connection.ContainerId)}-{Beginning(link.Name)}");
+            var kind = wanted.Kind ?? NodeKind.Queue;
+            return owner.Node = Server.Kept.TryTake(link.RemoteAttach!, kind, owner) ?? await Server.Engine.CreateTemporaryAsync(
+                kind, LifetimePolicies.Read(properties), owner, $"{Beginning(connection.ContainerId)}-{Beginning(link.Name)}");
         }
 
         var parsed = NodeAddress.Parse(address!, wanted);
@@ -270,6 +280,31 @@ internal sealed class LinkBinder(AmqpConnection connection)
         }
 
         return node;
+    }
+
+    /// <summary>
+    /// Lets a client whose connection was lost consume from its temporary node again: the node is kept, or its former connection has not
+    /// noticed yet that nobody is there.
+    /// </summary>
+    private async ValueTask<bool> TakeOverAsync(IMessageNode node, TerminusOwner former, TerminusOwner owner)
+    {
+        if (!KeptNodes.IsSameClient(former.Connection, connection))
+        {
+            return false;
+        }
+
+        if (!former.Connection.Ended.IsCompleted)
+        {
+            if (!await former.Connection.IsGhostAsync())
+            {
+                return false;
+            }
+
+            former.Connection.GiveWay(isGhost: true);
+            await former.Connection.Ended;
+        }
+
+        return Server.Kept.TryTake(node.Address, owner);
     }
 
     private static string Beginning(string name) => name.Length <= NameInAddress ? name : name[..NameInAddress];

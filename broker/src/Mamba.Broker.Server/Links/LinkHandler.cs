@@ -16,6 +16,9 @@ internal abstract class LinkHandler(AmqpConnection connection, LinkEndpoint endp
     /// <summary>True once the link is detached or its connection is gone: late results find nothing to do.</summary>
     protected bool IsGone { get; private set; }
 
+    /// <summary>True when another connection of the container took the link over.</summary>
+    protected bool IsStolen { get; private set; }
+
     /// <summary>What closing the terminus does beyond this link (unsubscribing), or null.</summary>
     public virtual Func<Task>? CloseTerminus => null;
 
@@ -28,6 +31,13 @@ internal abstract class LinkHandler(AmqpConnection connection, LinkEndpoint endp
             Release(clean: true, closed);
             Connection.Unregister(this);
         }
+    }
+
+    /// <summary>Another connection of the container took the link over: as <see cref="OnDetach"/>, but it was not the peer's wish.</summary>
+    public void OnStolen()
+    {
+        IsStolen = true;
+        OnDetach(closed: true);
     }
 
     /// <summary>The connection is gone; <paramref name="clean"/> after an orderly close.</summary>
@@ -49,6 +59,12 @@ internal abstract class LinkHandler(AmqpConnection connection, LinkEndpoint endp
             Endpoint.Detach(closed: true, error);
         }
     }
+
+    /// <summary>The link's dynamic node ends with it, or is kept for a client that lost its connection.</summary>
+    /// <param name="owner">The link's own.</param>
+    /// <param name="clean">See <see cref="Release"/>.</param>
+    protected void ReleaseNode(TerminusOwner owner, bool clean) =>
+        Server.Kept.OnOwnerGone(owner, Endpoint.RemoteAttach!, lost: IsStolen || !clean || Connection.WasSentAway, Server.NowMilliseconds);
 
     /// <summary>Gives everything back. Called once.</summary>
     /// <param name="clean">Detach, end or close, as opposed to a lost connection.</param>

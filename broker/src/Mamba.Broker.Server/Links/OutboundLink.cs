@@ -158,7 +158,7 @@ internal sealed class OutboundLink : SendingLink, ISubscriber
         _settlements.Flush();
         DropPulled();
         _subscription?.Close(failed ? SettleOnClose.Failed : SettleOnClose.Released);
-        Server.Engine.CloseOwner(_owner);
+        ReleaseNode(_owner, clean);
         _header.Dispose();
     }
 

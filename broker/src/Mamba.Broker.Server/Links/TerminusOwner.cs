@@ -1,3 +1,4 @@
+using Mamba.Broker.Engine;
 using Mamba.Broker.Server.Connections;
 
 namespace Mamba.Broker.Server.Links;
@@ -6,4 +7,7 @@ namespace Mamba.Broker.Server.Links;
 internal sealed class TerminusOwner(AmqpConnection connection)
 {
     public AmqpConnection Connection { get; } = connection;
+
+    /// <summary>The node, once it was made for the link or taken over by it; null for links that own none. Of the connection's turns.</summary>
+    public IMessageNode? Node { get; set; }
 }

@@ -14,7 +14,7 @@ internal sealed class BrokerEntities(ServerContext server) : EntityType("org.mam
     public override IReadOnlyList<string> Attributes { get; } =
     [
         Attribute.Name, Attribute.Identity, Attribute.Type, "containerId", "product", "version", "platform", "uptimeMilliseconds", "connections",
-        "nodes", "subscriptions", "journalBytes", "journalSegments", "bodyMemoryBytes", "takesDurableMessages",
+        "nodes", "subscriptions", "journalBytes", "journalSegments", "bodyMemoryBytes", "takesDurableMessages", "keptTemporaryNodes", "lateReplies",
     ];
 
     public override IReadOnlyList<string> Operations { get; } = [Operation.Read];
@@ -38,6 +38,8 @@ internal sealed class BrokerEntities(ServerContext server) : EntityType("org.mam
         into.Add("journalSegments", (long)engine.SegmentCount);
         into.Add("bodyMemoryBytes", engine.BodyMemoryBytes);
         into.Add("takesDurableMessages", !engine.HasFailed);
+        into.Add("keptTemporaryNodes", (long)server.Kept.Count);
+        into.Add("lateReplies", server.LateReplies.Count);
     }
 }
 

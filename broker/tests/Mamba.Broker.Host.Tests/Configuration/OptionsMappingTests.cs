@@ -87,6 +87,15 @@ internal sealed class OptionsMappingTests
     }
 
     [Test]
+    public void Settings_of_replies_reach_the_server()
+    {
+        var options = new BrokerOptions { Replies = new RepliesOptions { KeepAfterLoss = TimeSpan.Zero, MaxKept = 1, MaxKeptByClient = 2, MaxKeptBytes = 3 } };
+        Assert.That(
+            OptionsMapping.ToServer(options, Endpoints, tls: null).Replies,
+            Is.EqualTo(new ReplyOptions { KeepAfterLoss = TimeSpan.Zero, MaxKept = 1, MaxKeptByClient = 2, MaxKeptBytes = 3 }));
+    }
+
+    [Test]
     public void Settings_of_schedules_reach_the_engine()
     {
         var options = new BrokerOptions { Schedules = new ScheduleOptions { MaxPerAddress = 3, MissedInstants = MissedInstantsPolicy.Skip } };

@@ -200,6 +200,28 @@ internal sealed class TwoUsersTests
     }
 
     [Test]
+    public async Task Another_users_temporary_queue_is_not_taken_over_after_a_loss()
+    {
+        string address;
+        await using (var lost = await LoginAsync("alice"))
+        {
+            address = await MakeTemporaryAsync(lost);
+            lost.Reset();
+        }
+
+        await using (var bob = await LoginAsync("bob"))
+        {
+            Assert.That(await MakeTemporaryAsync(bob), Is.Not.EqualTo(address));
+            await bob.SendAsync(Frames.Receiver(1, address));
+            Assert.That((await bob.NextAsync<Attach>()).Source, Is.Null);
+            Assert.That((await bob.NextAsync<Detach>()).Error!.Condition, Is.EqualTo(ErrorCondition.ResourceLocked));
+        }
+
+        await using var again = await LoginAsync("alice");
+        Assert.That(await MakeTemporaryAsync(again), Is.EqualTo(address));
+    }
+
+    [Test]
     public async Task Only_the_users_who_are_named_may_administer()
     {
         foreach (var (user, allowed) in new[] { ("alice", true), ("bob", false) })
@@ -215,6 +237,15 @@ internal sealed class TwoUsersTests
                 Assert.That((await peer.NextAsync<Detach>()).Error!.Description, Does.Contain($"'{user}'"));
             }
         }
+    }
+
+    private static async Task<string> MakeTemporaryAsync(RawPeer peer)
+    {
+        await peer.SendAsync(Frames.AmqpHeader, Frames.Open("one-id"), Frames.Begin());
+        await peer.ReadHeaderAsync(Frames.AmqpHeader);
+        await peer.NextAsync<Open>();
+        await peer.NextAsync<Begin>();
+        return await peer.AttachDynamicReceiverAsync(0);
     }
 
     /// <summary>A connection as far as the outcome of SCRAM.</summary>

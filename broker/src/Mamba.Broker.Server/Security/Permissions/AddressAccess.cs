@@ -2,6 +2,7 @@ using Mamba.Amqp.Transport;
 using Mamba.Broker.Engine;
 using Mamba.Broker.Server.Connections;
 using Mamba.Broker.Server.Links;
+using Mamba.Broker.Server.Links.Replies;
 
 namespace Mamba.Broker.Server.Security;
 
@@ -55,12 +56,12 @@ internal sealed class AddressAccess(AmqpConnection connection, IReadOnlyList<Per
             + $"it, the first that takes in '{known}' must have the action '{name}'.");
     }
 
-    /// <summary>An address that is no pattern. A connection's own temporary nodes are its own.</summary>
+    /// <summary>An address that is no pattern. A client's own temporary nodes are its own, also when it has lost the connection that made them.</summary>
     private bool AllowsOne(AddressActions anyOf, string address)
     {
         if (MessageEngine.IsTemporaryName(address))
         {
-            if (connection.Server.Engine.Find(address)?.Owner is TerminusOwner owner && owner.Connection == connection)
+            if (connection.Server.Engine.Find(address)?.Owner is TerminusOwner owner && KeptNodes.IsSameClient(owner.Connection, connection))
             {
                 return true;
             }
