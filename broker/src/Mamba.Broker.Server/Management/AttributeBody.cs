@@ -52,6 +52,20 @@ internal sealed class AttributeBody(AmqpMap map)
             : throw Wrong(name, $"a whole number from 0 to {max}", value);
     }
 
+    /// <summary>A number with or without a fraction, or null when it is absent.</summary>
+    public double? Real(string name, double min, double max)
+    {
+        var value = Take(name);
+        double? number = value switch
+        {
+            null => null,
+            double real => real,
+            float real => real,
+            _ => Whole.Read(value) ?? throw Wrong(name, "a number", value),
+        };
+        return number is null || (number >= min && number <= max) ? number : throw Wrong(name, $"a number from {min} to {max}", value!);
+    }
+
     /// <summary>An attribute that may be given back as it is, but not be given another value.</summary>
     public void MustBe(string name, string value)
     {

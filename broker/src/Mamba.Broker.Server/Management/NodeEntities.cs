@@ -21,7 +21,7 @@ internal sealed class NodeEntities(MessageEngine engine, NodeKind kind, string n
     [
         Attribute.Name, Attribute.Identity, Attribute.Type, Attribute.Address, Attribute.Durable, "temporary", "deadLetter", Paused,
         .. Figures.Names,
-        "producers", "duplicates", MaxMessages, MaxBytes, MaxDeliveries, DeadLetterAddress, ExpiryAddress,
+        "producers", "duplicates", MaxMessages, MaxBytes, MaxDeliveries, DeadLetterAddress, ExpiryAddress, .. RetryAttributes.Names,
     ];
 
     public override IReadOnlyList<string> Operations { get; } = kind == NodeKind.Queue
@@ -131,6 +131,7 @@ internal sealed class NodeEntities(MessageEngine engine, NodeKind kind, string n
         into.Add(MaxDeliveries, (long)options.MaxDeliveries);
         into.Add(DeadLetterAddress, options.DeadLetterAddress);
         into.Add(ExpiryAddress, options.ExpiryAddress);
+        RetryAttributes.Write(options.Retry, into);
     }
 
     /// <summary>The settings of a new node; null when the body has none, so that the broker's configuration holds.</summary>
@@ -145,6 +146,7 @@ internal sealed class NodeEntities(MessageEngine engine, NodeKind kind, string n
             MaxDeliveries = (int?)attributes.Number(MaxDeliveries, MostDeliveries) ?? plain.MaxDeliveries,
             DeadLetterAddress = ReadAddress(attributes, DeadLetterAddress) ?? plain.DeadLetterAddress,
             ExpiryAddress = ReadAddress(attributes, ExpiryAddress) ?? plain.ExpiryAddress,
+            Retry = RetryAttributes.Read(attributes, plain.Retry),
         };
         attributes.RefuseOthers();
         return options == plain ? null : options;
@@ -167,7 +169,7 @@ internal static class Figures
 {
     public static readonly string[] Names =
     [
-        "depth", "bytes", "acquired", "consumers", "enqueued", "dequeued", "deadLettered", "expired", "redelivered", "rejected", "memoryBytes",
+        "depth", "bytes", "acquired", "consumers", "enqueued", "dequeued", "deadLettered", "expired", "redelivered", "parked", "rejected", "memoryBytes",
     ];
 
     public static void Write(in NodeStatus status, AmqpMap into)
@@ -181,6 +183,7 @@ internal static class Figures
         into.Add("deadLettered", status.DeadLettered);
         into.Add("expired", status.Expired);
         into.Add("redelivered", status.Redelivered);
+        into.Add("parked", status.Parked);
         into.Add("rejected", status.Rejected);
         into.Add("memoryBytes", status.InMemoryBytes);
     }

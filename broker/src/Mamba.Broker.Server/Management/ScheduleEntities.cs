@@ -8,18 +8,20 @@ namespace Mamba.Broker.Server.Management;
 /// <summary>
 /// What waits for its time: delayed messages and repeating schedules, by id. A delayed message on a topic is listed once for each
 /// subscription that will get it. QUERY gives the next due first, and takes the filters <c>address</c>, <c>kind</c> and
-/// <c>dueBefore</c> as application properties.
+/// <c>dueBefore</c> as application properties. Failed deliveries that wait for their next try are listed by the kind <c>parked</c> only,
+/// and are not cancelled.
 /// </summary>
 internal sealed class ScheduleEntities(MessageEngine engine) : EntityType("org.mamba.schedule", "schedule")
 {
     private const string Kind = "kind";
     private const string Delayed = "delayed";
     private const string Repeating = "repeating";
+    private const string Parked = "parked";
 
     public override IReadOnlyList<string> Attributes { get; } =
     [
         Attribute.Name, Attribute.Identity, Attribute.Type, Attribute.Address, "subscription", Kind, "messageId", "nextAt", "cron", "period", "repeatsLeft",
-        "parent", "createdAt", Attribute.Durable, "bytes",
+        "parent", "createdAt", "deliveryCount", Attribute.Durable, "bytes",
     ];
 
     public override IReadOnlyList<string> Operations { get; } = [Operation.Read, Operation.Delete];
@@ -32,10 +34,12 @@ internal sealed class ScheduleEntities(MessageEngine engine) : EntityType("org.m
         var address = request.Text(Attribute.Address);
         try
         {
+            var kind = KindOf(request.Text(Kind));
             var page = engine.QueryScheduled(Cancellable with
             {
+                OnlyCancellable = kind != ScheduledKind.Parked,
                 Address = address,
-                Kind = KindOf(request.Text(Kind)),
+                Kind = kind,
                 DueBefore = request.Number("dueBefore") ?? long.MaxValue,
                 Skip = skip,
                 Max = count,
@@ -51,12 +55,18 @@ internal sealed class ScheduleEntities(MessageEngine engine) : EntityType("org.m
     public override string? AddressOf(in Entity entity) => ((ScheduledMessage)entity.Handle).Address;
 
     public override Entity? Find(string name) =>
-        IdOf(name) is { } id && engine.QueryScheduled(Cancellable with { Id = id, Max = 1 }).Items is [var found] ? new Entity(this, name, found) : null;
+        IdOf(name) is { } id && engine.QueryScheduled(new ScheduledQuery { Id = id, Max = 1 }).Items is [var found] ? new Entity(this, name, found) : null;
 
     /// <summary>Cancels it: on all its subscriptions, and with the series that its crontab entry began.</summary>
     public override async Task DeleteAsync(Entity entity, AttributeBody conditions, long caller)
     {
         conditions.RefuseOthers();
+        if (((ScheduledMessage)entity.Handle).Kind == ScheduledKind.Parked)
+        {
+            throw new ManagementException(
+                ManagementStatus.Forbidden, $"'{entity.Name}' is a failed delivery that waits for its next try, and is not cancelled; consume it, or purge its queue.");
+        }
+
         if (!await engine.CancelScheduledAsync(((ScheduledMessage)entity.Handle).Id))
         {
             throw ManagementException.NotFound($"The schedule '{entity.Name}' ended, or was cancelled by somebody else, just now.");
@@ -68,7 +78,12 @@ internal sealed class ScheduleEntities(MessageEngine engine) : EntityType("org.m
         var item = (ScheduledMessage)handle;
         into.Add(Attribute.Address, item.Address);
         into.Add("subscription", item.SubscriptionName);
-        into.Add(Kind, item.Kind == ScheduledKind.Repeating ? Repeating : Delayed);
+        into.Add(Kind, item.Kind switch
+        {
+            ScheduledKind.Repeating => Repeating,
+            ScheduledKind.Parked => Parked,
+            _ => Delayed,
+        });
         into.Add("messageId", MessageIdOf(item));
         into.Add("nextAt", item.DueAt);
         into.Add("cron", item.Cron);
@@ -76,6 +91,7 @@ internal sealed class ScheduleEntities(MessageEngine engine) : EntityType("org.m
         into.Add("repeatsLeft", (long)item.Repeats);
         into.Add("parent", item.Parent == 0 ? null : NameOf(item.Parent));
         into.Add("createdAt", item.CreatedAt);
+        into.Add("deliveryCount", (long)item.DeliveryCount);
         into.Add(Attribute.Durable, item.Durable);
         into.Add("bytes", (long)item.Length);
     }
@@ -107,7 +123,8 @@ internal sealed class ScheduleEntities(MessageEngine engine) : EntityType("org.m
         null => null,
         Delayed => ScheduledKind.Delayed,
         Repeating => ScheduledKind.Repeating,
-        _ => throw ManagementException.Bad($"The application property '{Kind}' must be '{Delayed}' or '{Repeating}'; it is '{text}'."),
+        Parked => ScheduledKind.Parked,
+        _ => throw ManagementException.Bad($"The application property '{Kind}' must be '{Delayed}', '{Repeating}' or '{Parked}'; it is '{text}'."),
     };
 
     private IEnumerable<Entity> EntitiesOf(IReadOnlyList<ScheduledMessage> items) => items.Select(item => new Entity(this, NameOf(item.Id), item));
