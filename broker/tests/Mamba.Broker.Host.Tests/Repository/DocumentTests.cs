@@ -9,6 +9,7 @@ namespace Mamba.Broker.Host.Tests.Repository;
 public sealed partial class DocumentTests
 {
     private const int TrapCount = 75;
+    private const int FeatureCount = 13;
 
     private static readonly NamedTests Tests = NamedTests.Read();
 
@@ -29,6 +30,19 @@ public sealed partial class DocumentTests
         Assert.That(
             traps.Select(static row => int.Parse(row.Number, CultureInfo.InvariantCulture)), Is.EqualTo(Enumerable.Range(1, TrapCount)), "one row for each trap");
         Assert.That(traps.Where(static row => !Names(row.Held).Any(static n => Tests.Has(n.Client, n.Name))).Select(static row => row.Rule), Is.Empty);
+    }
+
+    [Test]
+    public void Every_feature_links_to_its_tests()
+    {
+        var features = FeatureRow().Matches(Read("README.md"))
+            .Select(static m => (
+                Number: int.Parse(m.Groups["number"].Value, CultureInfo.InvariantCulture),
+                Links: Link().Matches(m.Groups["tests"].Value).Select(static link => link.Groups["link"].Value).ToList()))
+            .ToList();
+        Assert.That(features.Select(static f => f.Number), Is.EqualTo(Enumerable.Range(1, FeatureCount)), "one row for each feature, in order");
+        Assert.That(features.Where(static f => f.Links.Count < 3).Select(static f => f.Number), Is.Empty, "a feature has tests of its insides and on real clients");
+        Assert.That(features.SelectMany(static f => f.Links).Where(static link => !TestFile().IsMatch(link)), Is.Empty, "links to what is no test");
     }
 
     [TestCase("README.md")]
@@ -97,6 +111,13 @@ public sealed partial class DocumentTests
     // | rule | number | held by |, the number as 1.2, 3 or 1.1.1, 1.1.2
     [GeneratedRegex(@"^\| (?<rule>[^§|\n][^|\n]*) \| (?<number>[0-9][0-9., ]*) \| (?<held>[^\n]+) \|\s*$", RegexOptions.Multiline | RegexOptions.ExplicitCapture, 5000)]
     private static partial Regex ContractRow();
+
+    // | number | **feature** | what there is | tests |
+    [GeneratedRegex(@"^\| (?<number>[0-9]+) \| \*\*[^|\n]+\*\* \| [^|\n]+ \| (?<tests>[^|\n]+) \|$", RegexOptions.Multiline | RegexOptions.ExplicitCapture, 5000)]
+    private static partial Regex FeatureRow();
+
+    [GeneratedRegex(@"Tests\.cs$|Cases\.cs$|/cases[./]", RegexOptions.ExplicitCapture, 5000)]
+    private static partial Regex TestFile();
 
     [GeneratedRegex(@"((?<client>rhea|proton|node-clients|proton-cpp|uamqp|shovel) )?`(?<name>[A-Za-z][\w-]*(\.[\w*-]+)?)`", RegexOptions.ExplicitCapture, 5000)]
     private static partial Regex TestName();
