@@ -270,6 +270,7 @@ void crash(Target& t) {
     ask_broker("kill");
     ask_broker("start");
     client.opened(2);
+    client.attached("r", 2);
     for (int i = 0; i < 10; ++i) {
         auto got = client.next("r");
         same(body(got), std::to_string(i), "after the crash, by the same receiver");

@@ -61,6 +61,9 @@ public:
     /// Waits until the connection was opened so many times: 2 is once after a reconnect.
     void opened(int times) { wait_("the connection to open again", [&] { return opened_ >= times; }); }
 
+    /// Waits until a receiver was attached so many times: 2 is once after a reconnect.
+    void attached(const std::string& name, int times) { wait_("a receiver to be attached again", [&] { return attaches_[name] >= times; }); }
+
     /// Opens a sender; returns the refusal's condition, empty when there is none.
     std::string sender(const std::string& address) {
         do_([&] { connection_.open_sender(address, proton::sender_options().name("to " + address)); });
@@ -168,7 +171,7 @@ private:
     void on_sender_error(proton::sender& s) override { note_([&] { refused_[s.name()] = s.error().name(); }); }
     void on_receiver_open(proton::receiver& r) override {
         // An attach without a source comes before the detach that says why (AMQP 1.0 §2.6.3).
-        if (!r.source().address().empty()) note_([&] { receivers_[r.name()] = r; });
+        if (!r.source().address().empty()) note_([&] { receivers_[r.name()] = r; ++attaches_[r.name()]; });
     }
     void on_receiver_error(proton::receiver& r) override { note_([&] { refused_[r.name()] = r.error().name(); }); }
     void on_receiver_close(proton::receiver& r) override { note_([&] { receivers_.erase(r.name()); }); }
@@ -231,6 +234,7 @@ private:
     std::map<std::string, proton::receiver> receivers_;
     std::map<std::string, std::deque<Received>> inbox_;
     std::map<std::string, std::string> refused_;
+    std::map<std::string, int> attaches_;
     std::set<std::string> credit_, drained_;
     std::deque<std::string> outcomes_;
     size_t accepted_ = 0;

@@ -230,7 +230,10 @@ export default {
       await t.broker('start');
       await t.wait('the sender to be attached again', back);
       await send({ body: 'after', header: { durable: true } });
-      assert.equal((await inbox.next()).body, 'after', 'the old receiver gets it');
+      let next = await inbox.next();
+      // amqp10 accepts on arrival and hears nothing of it: what it accepted just before the crash may come once more.
+      if (next.body === 'before') next = await inbox.next();
+      assert.equal(next.body, 'after', 'the old receiver gets it');
     },
   },
 };
