@@ -39,6 +39,11 @@ public interface IEngineEvents
     {
     }
 
+    /// <summary>A durable subscription came back whose filter is not understood: its messages are kept, and nobody can attach to it.</summary>
+    void SubscriptionHeld(string topic, string? clientId, string name, string reason)
+    {
+    }
+
     /// <summary>A journal segment was deleted; <paramref name="relocated"/> live messages were rewritten first.</summary>
     void SegmentDeleted(long segment, int relocated)
     {

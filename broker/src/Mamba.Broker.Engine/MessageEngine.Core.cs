@@ -147,13 +147,7 @@ public sealed partial class MessageEngine
             if (topic is not null)
             {
                 _subscriptionDefinitions[id] = definition;
-                var options = new SubscriptionOptions
-                {
-                    Shared = definition.Shared,
-                    NoLocalOrigin = definition.NoLocalOrigin,
-                    FilterDefinition = definition.Filter,
-                    Filter = definition.Filter.IsEmpty ? null : _context.Annotator.RestoreFilter(definition.Filter),
-                };
+                var options = OptionsOf(definition);
                 var key = new SubscriptionKey(definition.ClientId, definition.Name, Durable: true);
                 messages += RestoreQueue(recovery, LinkSubscription(key, topic, options, id).Host, now);
             }
@@ -162,6 +156,31 @@ public sealed partial class MessageEngine
         _context.Duplicates.Restore(recovery.Ids);
         recovery.Discard();
         return messages;
+    }
+
+    private SubscriptionOptions OptionsOf(SubscriptionDefinition definition)
+    {
+        var options = new SubscriptionOptions
+        {
+            Shared = definition.Shared,
+            NoLocalOrigin = definition.NoLocalOrigin,
+            FilterDefinition = definition.Filter,
+        };
+        if (definition.Filter.IsEmpty)
+        {
+            return options;
+        }
+
+        try
+        {
+            return options with { Filter = _context.Annotator.RestoreFilter(definition.Filter) };
+        }
+        catch (EngineException cause)
+        {
+            // Not given what it did not ask for, and not robbed of what it did: kept until somebody decides.
+            _context.Events.SubscriptionHeld(definition.Topic, definition.ClientId, definition.Name, cause.Message);
+            return options with { HeldBecause = cause.Message };
+        }
     }
 
     /// <summary>What a topic has kept; when it keeps no more, that is dropped for good, so that it does not come back with a gap behind it.</summary>

@@ -15,6 +15,7 @@ public sealed partial class MessageEngine
             var topicNode = FindTopic(topic);
             if (_subscriptions.TryGetValue(key, out var found) && !found.IsDeleted)
             {
+                found.RefuseIfHeld();
                 if (found.IsSame(topic, options))
                 {
                     return found;

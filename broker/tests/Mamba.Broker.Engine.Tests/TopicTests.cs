@@ -58,6 +58,34 @@ internal sealed class TopicTests
     }
 
     [Test]
+    public async Task A_subscription_whose_filter_is_not_understood_keeps_everything_and_lets_nobody_in_until_it_is_deleted()
+    {
+        await using var bed = new TestBed();
+        var topic = await bed.TopicAsync();
+        var key = new SubscriptionKey("client", "of a later version", Durable: true);
+        var filter = new TextFilter("?");
+        var options = new SubscriptionOptions { Filter = filter, FilterDefinition = filter.Definition };
+        await bed.Engine.CreateOrFindSubscriptionAsync(key, "t", options);
+        bed.PublishAll(topic, ["?1", "other"]);
+        await bed.RestartAsync();
+        bed.PublishAll(bed.Engine.Find("t")!, ["?2", "another"]);
+
+        var held = bed.Engine.FindSubscription(key)!;
+        Assert.That(held.Options.HeldBecause, Does.Contain("question mark"));
+        Assert.That(held.Describe().Depth, Is.EqualTo(3), "what it had, and all that came since");
+        Assert.That(() => TestBed.Consume(held), Throws.TypeOf<EngineException>().With.Property(nameof(EngineException.Error)).EqualTo(EngineError.Mismatch));
+        foreach (var wanted in new[] { options, new SubscriptionOptions() })
+        {
+            Assert.That(
+                async () => await bed.Engine.CreateOrFindSubscriptionAsync(key, "t", wanted),
+                Throws.TypeOf<EngineException>().With.Message.Contain("unsubscribing"), "nor is it replaced");
+        }
+
+        Assert.That(await bed.Engine.DeleteSubscriptionAsync(key), Is.True);
+        await bed.Engine.CreateOrFindSubscriptionAsync(key, "t", new SubscriptionOptions());
+    }
+
+    [Test]
     public async Task Removing_from_one_subscription_leaves_the_other()
     {
         await using var bed = new TestBed();

@@ -76,8 +76,10 @@ public interface IMessageAnnotator
 
     /// <summary>
     /// Makes the filter of a durable subscription again after a restart, from the bytes in
-    /// <see cref="SubscriptionOptions.FilterDefinition"/>; null when they are empty or no longer understood.
+    /// <see cref="SubscriptionOptions.FilterDefinition"/>; null when they ask for no filter of messages.
     /// </summary>
+    /// <exception cref="EngineException"><see cref="EngineError.Mismatch"/> when they are not understood; the message says why. The
+    /// subscription is then held: see <see cref="SubscriptionOptions.HeldBecause"/>.</exception>
     IMessageFilter? RestoreFilter(ReadOnlyMemory<byte> definition);
 }
 

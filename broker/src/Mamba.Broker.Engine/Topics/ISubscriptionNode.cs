@@ -18,6 +18,12 @@ public sealed record SubscriptionOptions
     /// <summary>The filter in a form <see cref="IMessageAnnotator.RestoreFilter"/> understands after a restart; compared on re-attach.</summary>
     public ReadOnlyMemory<byte> FilterDefinition { get; init; }
 
+    /// <summary>
+    /// Why nobody can attach to a subscription that came back from disk: its filter is not understood, so that what it asked for is
+    /// not known. All messages are kept for it. Null for others.
+    /// </summary>
+    public string? HeldBecause { get; init; }
+
     /// <summary>Messages from this container-id are not stored; null = all are. Persisted for durable subscriptions when it is a string.</summary>
     public string? NoLocalOrigin { get; init; }
 }
@@ -45,7 +51,7 @@ public interface ISubscriptionNode
 
     /// <summary>Attaches a consumer.</summary>
     /// <exception cref="EngineException"><see cref="EngineError.ResourceLocked"/> when it is unshared and has a consumer;
-    /// <see cref="EngineError.NotFound"/> when it was deleted.</exception>
+    /// <see cref="EngineError.NotFound"/> when it was deleted; <see cref="EngineError.Mismatch"/> when it is held.</exception>
     ISubscription Subscribe(SubscribeOptions options, ISubscriber subscriber);
 
     /// <summary>A snapshot of its figures.</summary>

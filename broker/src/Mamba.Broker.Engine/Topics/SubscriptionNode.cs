@@ -46,7 +46,21 @@ internal sealed class SubscriptionNode : ISubscriptionNode, IQueueOwner
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(subscriber);
+        RefuseIfHeld();
         return Host.Subscribe(Options.Shared ? options : options with { Exclusive = true }, subscriber);
+    }
+
+    /// <summary>Nobody joins a held subscription, nor puts another one in its place: whether its messages may go is for a person to say.</summary>
+    /// <exception cref="EngineException"><see cref="EngineError.Mismatch"/>.</exception>
+    public void RefuseIfHeld()
+    {
+        if (Options.HeldBecause is { } reason)
+        {
+            throw new EngineException(
+                EngineError.Mismatch,
+                $"Subscription '{Key.Name}' is held: its stored filter is not understood ({reason}). Run the broker version that made it, or give "
+                + "its messages up by unsubscribing it.");
+        }
     }
 
     public NodeStatus Describe() => Host.Describe(Topic.Address, NodeKind.Queue, !Key.Durable, 0);

@@ -31,6 +31,9 @@ internal sealed partial class EngineLog(ILogger<MessageEngine> logger, BrokerSta
 
     public void MessageDamaged(string queue, ulong messageId, Exception cause) => LogDamaged(messageId, LogText.Clean(queue), cause.Message);
 
+    public void SubscriptionHeld(string topic, string? clientId, string name, string reason) =>
+        LogHeld(LogText.Clean(name), clientId is null ? "no client (it is global)" : $"client \"{LogText.Clean(clientId)}\"", LogText.Clean(topic), LogText.Clean(reason));
+
     public void SegmentDeleted(long segment, int relocated) => LogSegment(segment, relocated);
 
     public void BackgroundFailure(string what, Exception cause) => LogBackground(what, cause.Message);
@@ -52,6 +55,9 @@ internal sealed partial class EngineLog(ILogger<MessageEngine> logger, BrokerSta
 
     [LoggerMessage(2006, LogLevel.Error, "Message {MessageId} on \"{Queue}\" cannot be read and is held back: {Cause}")]
     private partial void LogDamaged(ulong messageId, string queue, string cause);
+
+    [LoggerMessage(2009, LogLevel.Error, "Subscription \"{Name}\" of {Client} to topic \"{Topic}\" is held: its stored filter is not understood ({Reason}). All its messages are kept, and its consumers are refused. Run the broker version that made it; or give its messages up and unsubscribe it, by its client or by DELETE on $management")]
+    private partial void LogHeld(string name, string client, string topic, string reason);
 
     [LoggerMessage(2007, LogLevel.Debug, "Journal segment {Segment} deleted, {Relocated} messages rewritten")]
     private partial void LogSegment(long segment, int relocated);

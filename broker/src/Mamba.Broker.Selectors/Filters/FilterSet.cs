@@ -76,7 +76,7 @@ public sealed class FilterSet
     }
 
     /// <summary>Makes a set again from its <see cref="Definition"/>; its keys are the usual ones.</summary>
-    /// <exception cref="SelectorException">The definition is of a later version.</exception>
+    /// <exception cref="SelectorException">The definition has what this version does not understand.</exception>
     public static FilterSet Restore(ReadOnlyMemory<byte> definition)
     {
         if (definition.IsEmpty)
@@ -88,7 +88,12 @@ public sealed class FilterSet
         var filters = new AmqpMap();
         foreach (var (code, value) in reader.ReadMap())
         {
-            filters.Add(new Symbol(code is ulong known && Keys.TryGetValue(known, out var name) ? name : $"{code}"), new DescribedValue(code, value));
+            if (code is not ulong known || !Keys.TryGetValue(known, out var name))
+            {
+                throw new SelectorException($"there is a filter of the kind {code}, which this version does not know");
+            }
+
+            filters.Add(new Symbol(name), new DescribedValue(known, value));
         }
 
         return Compile(filters);

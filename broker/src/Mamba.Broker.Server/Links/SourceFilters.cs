@@ -60,9 +60,14 @@ internal sealed class SourceFilters
         }
     }
 
-    /// <summary>The filters of a subscription that exists, under their usual keys; null for none.</summary>
+    /// <summary>The filters of a subscription that exists, under their usual keys; null for none, and for those not understood.</summary>
     public static AmqpMap? Describe(SubscriptionOptions options)
     {
+        if (options.HeldBecause is not null)
+        {
+            return null;
+        }
+
         var filters = FilterSet.Restore(options.FilterDefinition).InForce.Clone();
         if (options.NoLocalOrigin is not null)
         {

@@ -17,6 +17,7 @@ internal sealed class SubscriptionEntities(MessageEngine engine, TimeProvider ti
     private const string Shared = "shared";
     private const string NoLocal = "noLocal";
     private const string Selector = "selector";
+    private const string HeldBecause = "heldBecause";
     private const string VolatileSuffix = "|volatile";
 
     private static readonly Symbol SelectorKey = new("jms-selector");
@@ -24,7 +25,7 @@ internal sealed class SubscriptionEntities(MessageEngine engine, TimeProvider ti
 
     public override IReadOnlyList<string> Attributes { get; } =
     [
-        Attribute.Name, Attribute.Identity, Attribute.Type, Topic, ClientId, SubscriptionName, Attribute.Durable, Shared, NoLocal, Selector,
+        Attribute.Name, Attribute.Identity, Attribute.Type, Topic, ClientId, SubscriptionName, Attribute.Durable, Shared, NoLocal, Selector, HeldBecause,
         .. Figures.Names,
     ];
 
@@ -99,6 +100,7 @@ internal sealed class SubscriptionEntities(MessageEngine engine, TimeProvider ti
         into.Add(Shared, subscription.Options.Shared);
         into.Add(NoLocal, subscription.Options.NoLocalOrigin is not null);
         into.Add(Selector, (SourceFilters.Describe(subscription.Options)?[SelectorKey] as DescribedValue)?.Value);
+        into.Add(HeldBecause, subscription.Options.HeldBecause);
         Figures.Write(subscription.Describe(), into);
     }
 

@@ -85,8 +85,7 @@ public sealed class MessageAnnotator(TimeProvider? time = null) : IMessageAnnota
         }
         catch (Exception cause) when (cause is SelectorException or AmqpException)
         {
-            // Written by a later version. Too many messages are better than lost ones: the subscription gets all.
-            return null;
+            throw new EngineException(EngineError.Mismatch, cause.Message.TrimEnd('.'), cause);
         }
     }
 

@@ -346,8 +346,10 @@ internal sealed class TextAnnotator : IMessageAnnotator
         return text.IndexOf('=', StringComparison.Ordinal) is > 0 and var at ? text[..at] : null;
     }
 
-    public IMessageFilter? RestoreFilter(ReadOnlyMemory<byte> definition) =>
-        definition.IsEmpty ? null : new TextFilter(Encoding.UTF8.GetString(definition.Span));
+    /// <summary>A filter that begins with '?' is of another version.</summary>
+    public IMessageFilter? RestoreFilter(ReadOnlyMemory<byte> definition) => definition.IsEmpty ? null
+        : definition.Span[0] == '?' ? throw new EngineException(EngineError.Mismatch, "it begins with a question mark")
+        : new TextFilter(Encoding.UTF8.GetString(definition.Span));
 
     private static StoredMessage Append(StoredMessage original, string suffix, bool ownRetry = false)
     {
