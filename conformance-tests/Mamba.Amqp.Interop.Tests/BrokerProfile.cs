@@ -55,6 +55,7 @@ public sealed record BrokerProfile(string Name, long MaxMessageSize, bool Allows
                 new JsonObject { ["pattern"] = "kept.#", ["kind"] = "topic", ["retain"] = 3 },
                 new JsonObject { ["pattern"] = "ring.dead.#", ["maxLength"] = 3, ["overflow"] = "dropHead", ["deadLetterDropped"] = true },
                 new JsonObject { ["pattern"] = "ring.#", ["maxLength"] = 3, ["overflow"] = "dropHead" },
+                new JsonObject { ["pattern"] = "tight.#", ["maxLength"] = 4, ["overflow"] = "block" },
                 new JsonObject { ["pattern"] = "last.#", ["lastValueKey"] = "symbol" },
                 new JsonObject { ["pattern"] = "seen.#", ["lastValueKey"] = "symbol", ["nonDestructive"] = true },
                 new JsonObject { ["pattern"] = "backoff.slow.#", ["retry"] = Retry("1 h", "free") },

@@ -149,7 +149,9 @@ public sealed partial class MessageEngine
                 _subscriptionDefinitions[id] = definition;
                 var options = OptionsOf(definition);
                 var key = new SubscriptionKey(definition.ClientId, definition.Name, Durable: true);
-                messages += RestoreQueue(recovery, LinkSubscription(key, topic, options, id).Host, now);
+                var subscription = LinkSubscription(key, topic, options, id, definition.Options);
+                subscription.Host.SetPaused(definition.IsPaused);
+                messages += RestoreQueue(recovery, subscription.Host, now);
             }
         }
 

@@ -129,9 +129,9 @@ public sealed partial class MessageEngine
         return node;
     }
 
-    private SubscriptionNode LinkSubscription(SubscriptionKey key, TopicNode topic, SubscriptionOptions options, uint id)
+    private SubscriptionNode LinkSubscription(SubscriptionKey key, TopicNode topic, SubscriptionOptions options, uint id, NodeOptions? own = null)
     {
-        var node = new SubscriptionNode(_context, topic, key, options, id, topic.NodeOptionsFor(key.Durable), EndVolatile);
+        var node = new SubscriptionNode(_context, topic, key, options, id, own ?? topic.NodeOptionsFor(key.Durable), EndVolatile) { HasOwnOptions = own is not null };
         topic.Link(node);
         _subscriptions[key] = node;
         return node;

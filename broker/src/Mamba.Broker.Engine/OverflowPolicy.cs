@@ -11,4 +11,10 @@ public enum OverflowPolicy : byte
 
     /// <summary>No message is refused: bodies beyond the limits stay on disk.</summary>
     Page = 2,
+
+    /// <summary>
+    /// No message is refused: whoever sends asks <see cref="IMessageNode.CreditFor"/> how many more it may send, and waits when that is none.
+    /// What a transaction sends counts once it is committed.
+    /// </summary>
+    Block = 3,
 }

@@ -167,5 +167,7 @@ internal sealed class TemporaryNodeTests
         public int Told { get; private set; }
 
         public void OnNodeDeleted() => Told++;
+
+        public void OnRoom() => Told++;
     }
 }

@@ -31,6 +31,9 @@ public interface IProducer
 {
     /// <summary>The node was deleted: what is published to it from now on is refused. Any thread; set a flag, wake a loop.</summary>
     void OnNodeDeleted();
+
+    /// <summary>It was told that there is no room, and there may be now: it asks <see cref="IMessageNode.CreditFor"/> again. Any thread; set a flag, wake a loop.</summary>
+    void OnRoom();
 }
 
 /// <summary>
@@ -69,6 +72,16 @@ public interface IMessageNode
 
     /// <summary>A producer link came; matters to delete-on-no-links. Pair with <see cref="RemoveProducer"/>.</summary>
     void AddProducer(IProducer producer);
+
+    /// <summary>
+    /// How many messages a producer of the node may be about to send at most: its share of the room there is. <see cref="long.MaxValue"/>
+    /// where nobody has to wait; 0 while senders wait (<see cref="OverflowPolicy.Block"/>): then <see cref="IProducer.OnRoom"/> is called once.
+    /// Of a topic, the least of its subscriptions.
+    /// </summary>
+    long CreditFor(IProducer producer);
+
+    /// <summary>Whether senders wait for room; for those whose credit is not for one node.</summary>
+    bool IsBlocked { get; }
 
     /// <summary>The producer link is gone.</summary>
     void RemoveProducer(IProducer producer);
@@ -119,6 +132,9 @@ public readonly record struct NodeStatus(
 
     /// <summary>Failed deliveries that wait for their next try; part of <see cref="Depth"/>.</summary>
     public long Parked { get; init; }
+
+    /// <summary>Senders wait for room.</summary>
+    public bool Blocked { get; init; }
 
     /// <summary>Messages that made room for newer ones since the process started.</summary>
     public long Dropped { get; init; }

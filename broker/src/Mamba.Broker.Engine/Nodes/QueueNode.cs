@@ -53,9 +53,14 @@ internal sealed class QueueNode : IRoutingNode, IQueueOwner
 
     public void AddProducer(IProducer producer) => _producers.Add(producer);
 
+    public long CreditFor(IProducer producer) => Host.Admission.CreditFor(producer, _producers.Count);
+
+    public bool IsBlocked => Host.Admission.IsBlocked;
+
     public void RemoveProducer(IProducer producer)
     {
         _producers.Remove(producer);
+        Host.Admission.Forget(producer);
         CheckLifetime();
     }
 

@@ -9,7 +9,13 @@ internal sealed record NodeDefinition(uint Id, NodeKind Kind, string Address, bo
 
 /// <summary>A durable subscription as the journal knows it.</summary>
 internal sealed record SubscriptionDefinition(
-    uint Id, string Topic, string? ClientId, string Name, bool Shared, string? NoLocalOrigin, ReadOnlyMemory<byte> Filter);
+    uint Id, string Topic, string? ClientId, string Name, bool Shared, string? NoLocalOrigin, ReadOnlyMemory<byte> Filter)
+{
+    /// <summary>Settings of its own; null for its topic's.</summary>
+    public NodeOptions? Options { get; init; }
+
+    public bool IsPaused { get; init; }
+}
 
 /// <summary>
 /// Definition operations. Strings are UTF-8 with a 32-bit length, -1 for null; little-endian.
@@ -21,7 +27,8 @@ internal sealed record SubscriptionDefinition(
 ///                        | dead-letter address | expiry address |
 ///                        | overflow u8 | dead-letter dropped u8 | single active consumer u8 |
 ///     retry policy       | initial delay i64 ms | max delay i64 ms | multiplier f64 | jitter f64 | order u8 |
-///   define subscription  | 5 | id u32 | shared u8 | topic | client id | name | no-local origin | filter |
+///   define subscription  | 5 | id u32 | flags u8 | topic | client id | name | no-local origin | filter | options |
+///     flags              | 1 shared, 2 paused, 4 a retry policy follows the options, 8 options of its own (as those of a node, with their first byte)
 ///   delete               | 6 | id u32 |
 ///   snapshot             | 7 | last message id u64 | last queue id u32 |, followed in the same record by all definitions
 /// </code>
@@ -35,6 +42,8 @@ internal static class DefinitionOperation
     private const int DeadLetterFlag = 1;
     private const int PausedFlag = 2;
     private const int RetryFlag = 4;
+    private const int SharedFlag = 1;
+    private const int OwnOptionsFlag = 8;
     private const byte ThreeLines = 2;
     private const byte AllOptions = 3;
 
@@ -45,38 +54,25 @@ internal static class DefinitionOperation
         WriteByte(batch, (byte)node.Kind);
         WriteByte(batch, (byte)((node.IsDeadLetter ? DeadLetterFlag : 0) | (node.IsPaused ? PausedFlag : 0) | (node.Options?.Retry is null ? 0 : RetryFlag)));
         WriteString(batch, node.Address);
-        WriteByte(batch, node.Options is null ? (byte)0 : AllOptions);
-        if (node.Options is { } options)
-        {
-            WriteByte(batch, options.Durable ? (byte)1 : (byte)0);
-            WriteInt64(batch, options.MaxMessages);
-            WriteInt64(batch, options.MaxBytes);
-            WriteUInt32(batch, (uint)options.MaxDeliveries);
-            WriteUInt32(batch, (uint)options.MaxAcquires);
-            WriteString(batch, options.DeadLetterAddress);
-            WriteString(batch, options.ExpiryAddress);
-            WriteByte(batch, (byte)options.Overflow);
-            WriteByte(batch, options.DeadLetterDropped ? (byte)1 : (byte)0);
-            WriteByte(batch, options.SingleActiveConsumer ? (byte)1 : (byte)0);
-            OptionFields.Write(batch, options);
-        }
-
-        if (node.Options?.Retry is { } retry)
-        {
-            Write(batch, retry);
-        }
+        WriteOptions(batch, node.Options);
     }
 
     public static void Write(JournalBatch batch, SubscriptionDefinition subscription)
     {
         WriteByte(batch, (byte)OperationKind.DefineSubscription);
         WriteUInt32(batch, subscription.Id);
-        WriteByte(batch, subscription.Shared ? (byte)1 : (byte)0);
+        WriteByte(batch, (byte)(
+            (subscription.Shared ? SharedFlag : 0) | (subscription.IsPaused ? PausedFlag : 0)
+            | (subscription.Options is null ? 0 : OwnOptionsFlag) | (subscription.Options?.Retry is null ? 0 : RetryFlag)));
         WriteString(batch, subscription.Topic);
         WriteString(batch, subscription.ClientId);
         WriteString(batch, subscription.Name);
         WriteString(batch, subscription.NoLocalOrigin);
         WriteBytes(batch, subscription.Filter.Span);
+        if (subscription.Options is not null)
+        {
+            WriteOptions(batch, subscription.Options);
+        }
     }
 
     public static void WriteDelete(JournalBatch batch, uint id)
@@ -92,6 +88,30 @@ internal static class DefinitionOperation
         WriteUInt32(batch, lastQueueId);
     }
 
+    private static void WriteOptions(JournalBatch batch, NodeOptions? given)
+    {
+        WriteByte(batch, given is null ? (byte)0 : AllOptions);
+        if (given is { } options)
+        {
+            WriteByte(batch, options.Durable ? (byte)1 : (byte)0);
+            WriteInt64(batch, options.MaxMessages);
+            WriteInt64(batch, options.MaxBytes);
+            WriteUInt32(batch, (uint)options.MaxDeliveries);
+            WriteUInt32(batch, (uint)options.MaxAcquires);
+            WriteString(batch, options.DeadLetterAddress);
+            WriteString(batch, options.ExpiryAddress);
+            WriteByte(batch, (byte)options.Overflow);
+            WriteByte(batch, options.DeadLetterDropped ? (byte)1 : (byte)0);
+            WriteByte(batch, options.SingleActiveConsumer ? (byte)1 : (byte)0);
+            OptionFields.Write(batch, options);
+        }
+
+        if (given?.Retry is { } retry)
+        {
+            Write(batch, retry);
+        }
+    }
+
     /// <summary>Reads a node definition behind its operation byte and moves the span on.</summary>
     public static NodeDefinition ReadNode(ref ReadOnlySpan<byte> span)
     {
@@ -100,6 +120,25 @@ internal static class DefinitionOperation
         var flags = ReadByte(ref span);
         var deadLetter = (flags & DeadLetterFlag) != 0;
         var address = ReadString(ref span) ?? string.Empty;
+        return new NodeDefinition(id, kind, address, deadLetter, ReadOptions(ref span, deadLetter, flags), (flags & PausedFlag) != 0);
+    }
+
+    /// <summary>Reads a subscription definition behind its operation byte and moves the span on.</summary>
+    public static SubscriptionDefinition ReadSubscription(ref ReadOnlySpan<byte> span)
+    {
+        var id = ReadUInt32(ref span);
+        var flags = ReadByte(ref span);
+        var definition = new SubscriptionDefinition(
+            id, ReadString(ref span) ?? string.Empty, ReadString(ref span), ReadString(ref span) ?? string.Empty, (flags & SharedFlag) != 0, ReadString(ref span),
+            ReadBytes(ref span))
+        {
+            IsPaused = (flags & PausedFlag) != 0,
+        };
+        return (flags & OwnOptionsFlag) == 0 ? definition : definition with { Options = ReadOptions(ref span, deadLetter: false, flags) };
+    }
+
+    private static NodeOptions? ReadOptions(ref ReadOnlySpan<byte> span, bool deadLetter, byte flags)
+    {
         NodeOptions? options = null;
         var layout = ReadByte(ref span);
         if (layout != 0)
@@ -133,16 +172,7 @@ internal static class DefinitionOperation
             options = options with { Retry = ReadRetry(ref span) };
         }
 
-        return new NodeDefinition(id, kind, address, deadLetter, options, (flags & PausedFlag) != 0);
-    }
-
-    /// <summary>Reads a subscription definition behind its operation byte and moves the span on.</summary>
-    public static SubscriptionDefinition ReadSubscription(ref ReadOnlySpan<byte> span)
-    {
-        var id = ReadUInt32(ref span);
-        var shared = ReadByte(ref span) != 0;
-        return new SubscriptionDefinition(
-            id, ReadString(ref span) ?? string.Empty, ReadString(ref span), ReadString(ref span) ?? string.Empty, shared, ReadString(ref span), ReadBytes(ref span));
+        return options;
     }
 
     public static uint ReadUInt32(ref ReadOnlySpan<byte> span)

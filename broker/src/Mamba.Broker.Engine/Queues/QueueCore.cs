@@ -9,10 +9,11 @@ namespace Mamba.Broker.Engine;
 /// </summary>
 internal sealed partial class QueueCore
 {
-    private readonly NodeOptions _options;
+    private readonly Func<double> _jitter;
+    private NodeOptions _options;
     private readonly QueueIndex _index = new();
     private readonly ConsumerSet _consumers = new();
-    private readonly DeliveryPolicy _policy;
+    private DeliveryPolicy _policy;
     private ConsumerGate? _gate;
     private ScheduleHeap? _schedule;
     private ExclusionTable? _exclusions;
@@ -24,7 +25,8 @@ internal sealed partial class QueueCore
     public QueueCore(NodeOptions options, Func<double>? jitter = null)
     {
         _options = options;
-        _policy = new DeliveryPolicy(options, jitter ?? (static () => 0.5));
+        _jitter = jitter ?? (static () => 0.5);
+        _policy = new DeliveryPolicy(options, _jitter);
         _gate = options.SingleActiveConsumer ? new ConsumerGate(this, single: true) : null;
         _index.Ring = RingLimit.For(this, options);
         _index.LastValues = LastValueTable.For(options);

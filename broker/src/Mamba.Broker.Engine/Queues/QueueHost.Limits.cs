@@ -29,6 +29,30 @@ internal sealed partial class QueueHost
         });
     }
 
+    /// <summary>
+    /// Other settings hold from now on. What open transactions are about to send, and what is being routed at this moment, is not counted by limits
+    /// where there were none before.
+    /// </summary>
+    public void Configure(NodeOptions next)
+    {
+        if (next == Options)
+        {
+            return;
+        }
+
+        var (hasOtherKeys, messages, bytes) = Run((host: this, next), static (core, state, effects) =>
+        {
+            state.host.Options = state.next;
+            state.host._paging = PagingLimit.For(state.next);
+            return (core.Configure(state.next, effects), core.Index.Count, core.Index.Bytes);
+        });
+        _admission.Change(next, messages + Volatile.Read(ref _inFlight), bytes);
+        if (hasOtherKeys)
+        {
+            FindLastValues();
+        }
+    }
+
     /// <summary>Everything recovery found is there: the limits apply again, as what they removed last may have come back.</summary>
     public void FinishRestore()
     {

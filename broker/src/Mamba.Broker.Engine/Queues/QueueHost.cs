@@ -14,8 +14,8 @@ internal sealed partial class QueueHost(EngineContext context, uint id, QueueNam
 
     private readonly Lock _gate = new();
     private readonly QueueCore _core = new(options, context.Options.Jitter);
-    private readonly QueueAdmission _admission = QueueAdmission.For(options);
-    private readonly PagingLimit? _paging = PagingLimit.For(options);
+    private readonly QueueAdmission _admission = new(options);
+    private PagingLimit? _paging = PagingLimit.For(options);
     private long _nextDeadline = long.MaxValue;
     private int _inFlight;
     private MoveWorkList? _moveWork;
@@ -24,15 +24,19 @@ internal sealed partial class QueueHost(EngineContext context, uint id, QueueNam
 
     public uint Id => id;
 
-    public NodeOptions Options => options;
+    /// <summary>The settings in force.</summary>
+    public NodeOptions Options { get; private set; } = options;
 
     public QueueNaming Naming => naming;
 
     /// <summary>The queue's name for reports: address, or topic and subscription.</summary>
     public string Name => naming.Queue;
 
+    /// <summary>Its limits on what is published.</summary>
+    public QueueAdmission Admission => _admission;
+
     /// <summary>True when durable messages on it go to the journal.</summary>
-    public bool Durable => options.Durable;
+    public bool Durable => Options.Durable;
 
     public IQueueOwner? Owner { get; set; }
 
@@ -115,7 +119,7 @@ internal sealed partial class QueueHost(EngineContext context, uint id, QueueNam
 
     public QueueConsumer Subscribe(SubscribeOptions subscribe, ISubscriber subscriber)
     {
-        var consumer = new QueueConsumer(this, options.NonDestructive ? subscribe with { Browse = true } : subscribe, subscriber);
+        var consumer = new QueueConsumer(this, Options.NonDestructive ? subscribe with { Browse = true } : subscribe, subscriber);
         var effects = QueueEffects.Rent();
         lock (_gate)
         {
@@ -253,6 +257,7 @@ internal sealed partial class QueueHost(EngineContext context, uint id, QueueNam
         var detached = new List<QueueConsumer>();
         var discarded = Run(detached, static (core, list, effects) => core.IsDeleted ? 0 : core.Delete(list, effects), journaled: true);
         context.Hosts.TryRemove(id, out _);
+        _admission.LetGo();
         foreach (var consumer in detached)
         {
             consumer.Subscriber.OnNodeDeleted();
@@ -316,9 +321,9 @@ internal sealed partial class QueueHost(EngineContext context, uint id, QueueNam
             var index = _core.Index;
             var counters = _core.Counters;
             return new NodeStatus(
-                address, kind, naming.Subscription, temporary, options.Durable, index.Count, index.Bytes, index.Acquired + index.Enlisted,
+                address, kind, naming.Subscription, temporary, Options.Durable, index.Count, index.Bytes, index.Acquired + index.Enlisted,
                 _core.Consumers.Count, producers, counters.Enqueued, counters.Dequeued, counters.DeadLettered, counters.Expired,
-                counters.Redelivered, _admission.Refused, index.MemoryBytes) { Paused = _core.IsPaused, Parked = _core.Parked, Dropped = index.Dropped };
+                counters.Redelivered, _admission.Refused, index.MemoryBytes) { Paused = _core.IsPaused, Parked = _core.Parked, Dropped = index.Dropped, Blocked = _admission.IsBlocked };
         }
     }
 

@@ -33,7 +33,10 @@ internal sealed class QueueIndex
     public LastValueTable? LastValues { get; set; }
 
     /// <summary>Messages that gave way to newer ones since the process started.</summary>
-    public long Dropped => (Ring?.Dropped ?? 0) + (LastValues?.Replaced ?? 0);
+    public long Dropped => DroppedBefore + (Ring?.Dropped ?? 0) + (LastValues?.Replaced ?? 0);
+
+    /// <summary>Of them, those of settings that hold no longer.</summary>
+    public long DroppedBefore { get; set; }
 
     /// <summary>Entries on the queue.</summary>
     public long Count { get; private set; }

@@ -37,8 +37,11 @@ public interface ISubscriptionNode
     /// <summary>Address of the topic.</summary>
     string TopicAddress { get; }
 
-    /// <summary>The settings in force.</summary>
+    /// <summary>How it was made.</summary>
     SubscriptionOptions Options { get; }
+
+    /// <summary>The settings of its queue that are in force.</summary>
+    NodeOptions Settings { get; }
 
     /// <summary>Attached consumers.</summary>
     int ConsumerCount { get; }

@@ -23,6 +23,11 @@ internal sealed class SubscriptionNode : ISubscriptionNode, IQueueOwner
 
     public QueueHost Host { get; }
 
+    /// <summary>Whether it keeps its settings when its topic gets others.</summary>
+    public bool HasOwnOptions { get; set; }
+
+    public NodeOptions Settings => Host.Options;
+
     public TopicNode Topic { get; }
 
     public SubscriptionKey Key { get; }

@@ -53,7 +53,7 @@ internal sealed class TopicNode : IRoutingNode
 
     public NodeKind Kind => NodeKind.Topic;
 
-    public NodeOptions Options { get; }
+    public NodeOptions Options { get; private set; }
 
     /// <summary>The address has wildcards: subscriptions are for all topics that match.</summary>
     public bool IsPattern { get; }
@@ -92,6 +92,19 @@ internal sealed class TopicNode : IRoutingNode
 
     /// <summary>Settings of a subscription's queue: the topic's, durable or not as the subscription is.</summary>
     public NodeOptions NodeOptionsFor(bool durable) => Options with { Durable = durable && Options.Durable, Retain = 0 };
+
+    /// <summary>Other settings hold from now on, for subscriptions too that have none of their own.</summary>
+    public void Configure(NodeOptions next)
+    {
+        Options = next;
+        foreach (var subscription in Subscriptions)
+        {
+            if (!subscription.HasOwnOptions)
+            {
+                subscription.Host.Configure(NodeOptionsFor(subscription.Key.Durable));
+            }
+        }
+    }
 
     public void Link(SubscriptionNode subscription)
     {
@@ -132,9 +145,30 @@ internal sealed class TopicNode : IRoutingNode
 
     public void AddProducer(IProducer producer) => _producers.Add(producer);
 
+    public long CreditFor(IProducer producer)
+    {
+        var least = long.MaxValue;
+        foreach (var subscription in Audience())
+        {
+            if (subscription.Host.Admission.Blocks)
+            {
+                least = Math.Min(least, subscription.Host.Admission.CreditFor(producer, _producers.Count));
+            }
+        }
+
+        return least;
+    }
+
+    public bool IsBlocked => Array.Exists(Audience(), static subscription => subscription.Host.Admission.IsBlocked);
+
     public void RemoveProducer(IProducer producer)
     {
         _producers.Remove(producer);
+        foreach (var subscription in Audience())
+        {
+            subscription.Host.Admission.Forget(producer);
+        }
+
         CheckLifetime();
     }
 
@@ -187,7 +221,12 @@ internal sealed class TopicNode : IRoutingNode
         {
             if (!targets.Contains(subscription.Host, first) && subscription.Wants(message))
             {
-                subscription.Host.Reserve(1, message.Length);
+                if (!subscription.Host.Admission.Blocks)
+                {
+                    // Where senders wait, room is taken at the very commit.
+                    subscription.Host.Reserve(1, message.Length);
+                }
+
                 targets.Add(subscription.Host);
             }
         }

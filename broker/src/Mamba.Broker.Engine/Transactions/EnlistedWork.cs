@@ -138,6 +138,21 @@ internal sealed class EnlistedWork
         Targets = targets;
     }
 
+    /// <summary>
+    /// Where senders wait for room, what a transaction sends takes room when it is committed: it would wait for itself otherwise. Gives back
+    /// what was reserved from a target on.
+    /// </summary>
+    public void UnreserveBlocking(int first, long bytes)
+    {
+        for (var i = first; i < Targets.Count; i++)
+        {
+            if (Targets[i].Admission.Blocks)
+            {
+                Targets[i].Unreserve(1, bytes);
+            }
+        }
+    }
+
     /// <summary>How many settlements from <paramref name="first"/> on are alike, so that one turn of their queue's lock does.</summary>
     public int RunOfSettles(int first)
     {
@@ -162,7 +177,11 @@ internal sealed class EnlistedWork
         {
             for (var t = 0; t < publish.TargetCount; t++)
             {
-                Targets[publish.FirstTarget + t].Unreserve(1, publish.Message.Length);
+                if (publish.MessageId != 0 || !Targets[publish.FirstTarget + t].Admission.Blocks)
+                {
+                    Targets[publish.FirstTarget + t].Unreserve(1, publish.Message.Length);
+                }
+
                 Targets[publish.FirstTarget + t].Unclaim(publish.MessageId);
             }
 

@@ -223,6 +223,7 @@ internal enum Overflow
     Reject,
     DropHead,
     Page,
+    Block,
 }
 
 /// <summary>See <see cref="Mamba.Broker.Engine.RetryOrder"/>.</summary>
@@ -287,8 +288,8 @@ internal sealed record AddressRuleOptions
     [Setting("Most bytes of messages that retain keeps; older ones give way.", Unit = SettingUnit.Bytes, Min = 1_024, Max = 67_108_864)]
     public long RetainBytes { get; init; } = 16_777_216;
 
-    [Setting("What happens beyond maxLength and maxBytes: the sender is refused, the oldest message is dropped (a ring), or bodies stay on disk.",
-        Choices = ["reject", "dropHead", "page"])]
+    [Setting("What happens beyond maxLength and maxBytes: the sender is refused, the oldest message is dropped (a ring), bodies stay on disk, or links that send wait for credit.",
+        Choices = ["reject", "dropHead", "page", "block"])]
     public Overflow Overflow { get; init; } = Overflow.Reject;
 
     [Setting("Whether messages that overflow dropHead drops go to deadLetterAddress instead of being discarded.")]

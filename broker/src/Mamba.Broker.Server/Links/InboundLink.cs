@@ -14,15 +14,17 @@ namespace Mamba.Broker.Server.Links;
 /// </summary>
 internal sealed class InboundLink : LinkHandler, IPublishObserver, IProducer
 {
+    /// <summary>In place of a delivery-id, for a message that was sent settled.</summary>
+    private const long SettledToken = -1;
+
     private readonly ReceiverEndpoint _endpoint;
     private readonly IMessageNode? _node;
     private readonly TerminusOwner _owner;
     private readonly AnonymousRouter? _router;
-    private readonly uint _window;
+    private readonly LinkCredit _credit;
     private readonly bool _canReject;
     private readonly DuplicateWindow? _duplicates;
     private readonly Outcome _duplicate;
-    private uint _answered;
 
     /// <param name="connection">The link's connection.</param>
     /// <param name="endpoint">Our end of the link.</param>
@@ -38,14 +40,14 @@ internal sealed class InboundLink : LinkHandler, IPublishObserver, IProducer
         _node = node;
         _owner = owner;
         _router = node is null ? new AnonymousRouter(connection) : null;
-        _window = connection.Server.Options.LinkCredit;
+        _credit = new LinkCredit(endpoint, node, this, connection.Server.Options.LinkCredit);
         _canReject = canReject;
         _duplicates = node?.Duplicates;
         _duplicate = marksDuplicates ? MarkedAccepted.Duplicate : Accepted.Instance;
         node?.AddProducer(this);
     }
 
-    public void Open() => _endpoint.AddCredit(_window);
+    public void Open() => _credit.Open();
 
     /// <summary>One complete message from the peer.</summary>
     public void OnDelivery(in IncomingDelivery delivery, ReadOnlySpan<byte> payload)
@@ -88,9 +90,19 @@ internal sealed class InboundLink : LinkHandler, IPublishObserver, IProducer
         }
 
         var id = (_node is null ? node.Duplicates : _duplicates) is { } window ? DuplicateIdentity.Read(incoming.Message, window) : default;
-        if (incoming.Transaction is { } state)
+        if (_router is not null && node.IsBlocked)
+        {
+            // The credit of this link is for all addresses: it cannot make one sender wait for one of them.
+            Refuse(incoming, Refusal.From(PublishOutcome.RejectedFull, node.Address)!);
+        }
+        else if (incoming.Transaction is { } state)
         {
             Enlist(incoming, node, id, state);
+        }
+        else if (incoming.Settled && _credit.IsShared)
+        {
+            // Its credit comes back once it is counted.
+            Connection.Batch.Add(node, incoming.Message, this, SettledToken, id);
         }
         else if (incoming.Settled)
         {
@@ -126,12 +138,27 @@ internal sealed class InboundLink : LinkHandler, IPublishObserver, IProducer
     public void OnAborted() => GiveCreditBack();
 
     /// <summary>Any thread.</summary>
+    void IProducer.OnRoom() => Connection.Post(() =>
+    {
+        if (!IsGone)
+        {
+            _credit.TopUp();
+        }
+    });
+
+    /// <summary>Any thread.</summary>
     void IProducer.OnNodeDeleted() => Connection.Post(() => Detach(Refusal.NodeDeleted(_node!.Address)));
 
     public void OnResult(in PublishResult result)
     {
         if (IsGone)
         {
+            return;
+        }
+
+        if (result.Token == SettledToken)
+        {
+            GiveCreditBack();
             return;
         }
 
@@ -263,14 +290,7 @@ internal sealed class InboundLink : LinkHandler, IPublishObserver, IProducer
     private void Answer(uint deliveryId, DeliveryState state) =>
         _endpoint.Disposition(deliveryId, deliveryId, state, settled: _endpoint.ReceiverSettleMode == ReceiverSettleMode.First);
 
-    private void GiveCreditBack()
-    {
-        if (++_answered >= _window / 2)
-        {
-            _endpoint.AddCredit(_answered);
-            _answered = 0;
-        }
-    }
+    private void GiveCreditBack() => _credit.GiveBack();
 }
 
 /// <summary>A message on its way from the wire to its node.</summary>

@@ -52,6 +52,16 @@ internal sealed class AttributeBody(AmqpMap map)
             : throw Wrong(name, $"a whole number from 0 to {max}", value);
     }
 
+    /// <summary>One of some words, as its position among them; null when it is absent.</summary>
+    public int? Choice(string name, string[] words)
+    {
+        var text = Text(name);
+        var at = text is null ? -1 : Array.IndexOf(words, text);
+        return text is null ? null
+            : at >= 0 ? at
+            : throw ManagementException.Bad($"The attribute '{name}' must be one of {string.Join(", ", words)}; it is '{text}'.");
+    }
+
     /// <summary>A number with or without a fraction, or null when it is absent.</summary>
     public double? Real(string name, double min, double max)
     {
@@ -64,6 +74,28 @@ internal sealed class AttributeBody(AmqpMap map)
             _ => Whole.Read(value) ?? throw Wrong(name, "a number", value),
         };
         return number is null || (number >= min && number <= max) ? number : throw Wrong(name, $"a number from {min} to {max}", value!);
+    }
+
+    /// <summary>Attributes that cannot be changed may be given with the value they have, as by a client that sends back what it read.</summary>
+    public void MustBe(AmqpMap current, params IEnumerable<string> names)
+    {
+        foreach (var name in names)
+        {
+            var given = Take(name);
+            if (given is not null && !string.Equals(AmqpValue.ToString(given), AmqpValue.ToString(current[name]!), StringComparison.Ordinal))
+            {
+                throw ManagementException.Bad($"The attribute '{name}' cannot be changed; make another entity, or leave it out.");
+            }
+        }
+    }
+
+    /// <summary>Attributes that change by themselves are passed over.</summary>
+    public void Ignore(params IEnumerable<string> names)
+    {
+        foreach (var name in names)
+        {
+            _known.Add(name);
+        }
     }
 
     /// <summary>An attribute that may be given back as it is, but not be given another value.</summary>

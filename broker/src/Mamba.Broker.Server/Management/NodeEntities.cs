@@ -7,26 +7,25 @@ namespace Mamba.Broker.Server.Management;
 /// <summary>Queues, or topics: the nodes of one kind.</summary>
 internal sealed class NodeEntities(MessageEngine engine, NodeKind kind, string name, string prefix) : EntityType(name, prefix)
 {
-    private const string MaxMessages = "maxMessages";
-    private const string MaxBytes = "maxBytes";
-    private const string MaxDeliveries = "maxDeliveries";
-    private const string DeadLetterAddress = "deadLetterAddress";
-    private const string ExpiryAddress = "expiryAddress";
+    private const string Temporary = "temporary";
+    private const string DeadLetter = "deadLetter";
     private const string Paused = "paused";
+    private const string Blocked = "blocked";
+    private const string Producers = "producers";
     private const string IfUnused = "ifUnused";
     private const string IfEmpty = "ifEmpty";
-    private const int MostDeliveries = 1_000;
 
     public override IReadOnlyList<string> Attributes { get; } =
     [
-        Attribute.Name, Attribute.Identity, Attribute.Type, Attribute.Address, Attribute.Durable, "temporary", "deadLetter", Paused,
+        Attribute.Name, Attribute.Identity, Attribute.Type, Attribute.Address, Attribute.Durable, Temporary, DeadLetter, Paused, Blocked,
         .. Figures.Names,
-        "producers", "duplicates", MaxMessages, MaxBytes, MaxDeliveries, DeadLetterAddress, ExpiryAddress, .. RetryAttributes.Names,
+        Producers, "duplicates",
+        .. NodeSettings.Names,
     ];
 
     public override IReadOnlyList<string> Operations { get; } = kind == NodeKind.Queue
-        ? [Operation.Create, Operation.Read, Operation.Delete, Operation.Purge, Operation.Pause, Operation.Resume]
-        : [Operation.Create, Operation.Read, Operation.Delete, Operation.Purge];
+        ? [Operation.Create, Operation.Read, Operation.Update, Operation.Delete, Operation.Purge, Operation.Pause, Operation.Resume]
+        : [Operation.Create, Operation.Read, Operation.Update, Operation.Delete, Operation.Purge];
 
     private string What => kind == NodeKind.Topic ? "topic" : "queue";
 
@@ -79,6 +78,24 @@ internal sealed class NodeEntities(MessageEngine engine, NodeKind kind, string n
         return new Entity(this, name, node);
     }
 
+    public override async Task UpdateAsync(Entity entity, AttributeBody attributes)
+    {
+        var node = (IMessageNode)entity.Handle;
+        if (node.IsTemporary)
+        {
+            throw new ManagementException(
+                ManagementStatus.Forbidden, $"'{entity.Name}' is a temporary {What}, whose settings are those of its pattern in the broker's configuration.");
+        }
+
+        attributes.MustBe(Read(entity), Attribute.Name, Attribute.Identity, Attribute.Type, Attribute.Address, Attribute.Durable, Temporary, DeadLetter);
+        attributes.Ignore([Paused, Blocked, Producers, .. Figures.Names]);
+
+        // Everything is read before anything is changed.
+        _ = NodeSettings.Read(attributes, node.Options);
+        attributes.RefuseOthers();
+        await engine.UpdateAsync(entity.Name, before => NodeSettings.Read(attributes, before));
+    }
+
     public override async Task DeleteAsync(Entity entity, AttributeBody conditions, long caller)
     {
         var node = (IMessageNode)entity.Handle;
@@ -120,45 +137,23 @@ internal sealed class NodeEntities(MessageEngine engine, NodeKind kind, string n
         var status = node.Describe();
         into.Add(Attribute.Address, node.Address);
         into.Add(Attribute.Durable, options.Durable && !node.IsTemporary);
-        into.Add("temporary", node.IsTemporary);
-        into.Add("deadLetter", options.IsDeadLetter);
+        into.Add(Temporary, node.IsTemporary);
+        into.Add(DeadLetter, options.IsDeadLetter);
         into.Add(Paused, status.Paused);
+        into.Add(Blocked, node.IsBlocked);
         Figures.Write(status, into);
-        into.Add("producers", (long)status.Producers);
+        into.Add(Producers, (long)status.Producers);
         into.Add("duplicates", status.Duplicates);
-        into.Add(MaxMessages, options.MaxMessages);
-        into.Add(MaxBytes, options.MaxBytes);
-        into.Add(MaxDeliveries, (long)options.MaxDeliveries);
-        into.Add(DeadLetterAddress, options.DeadLetterAddress);
-        into.Add(ExpiryAddress, options.ExpiryAddress);
-        RetryAttributes.Write(options.Retry, into);
+        NodeSettings.Write(options, into);
     }
 
     /// <summary>The settings of a new node; null when the body has none, so that the broker's configuration holds.</summary>
     private NodeOptions? ReadOptions(string name, AttributeBody attributes)
     {
         var plain = engine.OptionsFor(name);
-        var options = plain with
-        {
-            Durable = attributes.Flag(Attribute.Durable) ?? plain.Durable,
-            MaxMessages = attributes.Number(MaxMessages) ?? plain.MaxMessages,
-            MaxBytes = attributes.Number(MaxBytes) ?? plain.MaxBytes,
-            MaxDeliveries = (int?)attributes.Number(MaxDeliveries, MostDeliveries) ?? plain.MaxDeliveries,
-            DeadLetterAddress = ReadAddress(attributes, DeadLetterAddress) ?? plain.DeadLetterAddress,
-            ExpiryAddress = ReadAddress(attributes, ExpiryAddress) ?? plain.ExpiryAddress,
-            Retry = RetryAttributes.Read(attributes, plain.Retry),
-        };
+        var options = NodeSettings.Read(attributes, plain with { Durable = attributes.Flag(Attribute.Durable) ?? plain.Durable });
         attributes.RefuseOthers();
         return options == plain ? null : options;
-    }
-
-    /// <summary>An address that messages move to; empty for none.</summary>
-    private static string? ReadAddress(AttributeBody attributes, string name)
-    {
-        var address = attributes.Text(name);
-        return string.IsNullOrEmpty(address) || new NodeAddress(address, NodeKind.Queue, IsTemporary: false).Fault() is not { } fault
-            ? address
-            : throw ManagementException.Bad($"The attribute '{name}' cannot be used: {fault}.");
     }
 
     private static string Describe(IMessageNode? node) => node?.Kind == NodeKind.Topic ? "topic" : "queue";
@@ -169,7 +164,7 @@ internal static class Figures
 {
     public static readonly string[] Names =
     [
-        "depth", "bytes", "acquired", "consumers", "enqueued", "dequeued", "deadLettered", "expired", "redelivered", "parked", "rejected", "memoryBytes",
+        "depth", "bytes", "acquired", "consumers", "enqueued", "dequeued", "deadLettered", "expired", "redelivered", "parked", "rejected", "dropped", "memoryBytes",
     ];
 
     public static void Write(in NodeStatus status, AmqpMap into)
@@ -185,6 +180,7 @@ internal static class Figures
         into.Add("redelivered", status.Redelivered);
         into.Add("parked", status.Parked);
         into.Add("rejected", status.Rejected);
+        into.Add("dropped", status.Dropped);
         into.Add("memoryBytes", status.InMemoryBytes);
     }
 }

@@ -18,6 +18,8 @@ internal sealed class SubscriptionEntities(MessageEngine engine, TimeProvider ti
     private const string NoLocal = "noLocal";
     private const string Selector = "selector";
     private const string HeldBecause = "heldBecause";
+    private const string Paused = "paused";
+    private const string Blocked = "blocked";
     private const string VolatileSuffix = "|volatile";
 
     private static readonly Symbol SelectorKey = new("jms-selector");
@@ -26,10 +28,13 @@ internal sealed class SubscriptionEntities(MessageEngine engine, TimeProvider ti
     public override IReadOnlyList<string> Attributes { get; } =
     [
         Attribute.Name, Attribute.Identity, Attribute.Type, Topic, ClientId, SubscriptionName, Attribute.Durable, Shared, NoLocal, Selector, HeldBecause,
+        Paused, Blocked,
         .. Figures.Names,
+        .. NodeSettings.Names,
     ];
 
-    public override IReadOnlyList<string> Operations { get; } = [Operation.Create, Operation.Read, Operation.Delete, Operation.Purge];
+    public override IReadOnlyList<string> Operations { get; } =
+        [Operation.Create, Operation.Read, Operation.Update, Operation.Delete, Operation.Purge, Operation.Pause, Operation.Resume];
 
     public override IEnumerable<Entity> List()
     {
@@ -62,6 +67,8 @@ internal sealed class SubscriptionEntities(MessageEngine engine, TimeProvider ti
             throw ManagementException.Bad("A subscription that is made by request is durable, and shared when it is global.");
         }
 
+        var plain = engine.OptionsFor(topic);
+        var hasOwnSettings = NodeSettings.Read(attributes, plain) != plain;
         attributes.RefuseOthers();
         if (engine.FindSubscription(key) is not null)
         {
@@ -75,6 +82,11 @@ internal sealed class SubscriptionEntities(MessageEngine engine, TimeProvider ti
             FilterDefinition = filters.Definition,
             NoLocalOrigin = filters.NoLocal ? key.ClientId : null,
         });
+        if (hasOwnSettings)
+        {
+            await engine.UpdateSubscriptionAsync(key, before => NodeSettings.Read(attributes, before));
+        }
+
         return new Entity(this, name, made);
     }
 
@@ -87,6 +99,20 @@ internal sealed class SubscriptionEntities(MessageEngine engine, TimeProvider ti
             throw ManagementException.NotFound($"The subscription '{entity.Name}' was deleted by somebody else just now.");
         }
     }
+
+    public override async Task UpdateAsync(Entity entity, AttributeBody attributes)
+    {
+        var subscription = (ISubscriptionNode)entity.Handle;
+        attributes.MustBe(Read(entity), Attribute.Name, Attribute.Identity, Attribute.Type, Topic, ClientId, SubscriptionName, Attribute.Durable, Shared, NoLocal, Selector);
+        attributes.Ignore([Paused, Blocked, .. Figures.Names]);
+
+        // Everything is read before anything is changed.
+        _ = NodeSettings.Read(attributes, subscription.Settings);
+        attributes.RefuseOthers();
+        await engine.UpdateSubscriptionAsync(subscription.Key, before => NodeSettings.Read(attributes, before));
+    }
+
+    public override Task SetPausedAsync(Entity entity, bool paused) => engine.SetSubscriptionPausedAsync(((ISubscriptionNode)entity.Handle).Key, paused);
 
     public override Task<long> PurgeAsync(Entity entity) => engine.PurgeSubscriptionAsync(((ISubscriptionNode)entity.Handle).Key);
 
@@ -101,7 +127,11 @@ internal sealed class SubscriptionEntities(MessageEngine engine, TimeProvider ti
         into.Add(NoLocal, subscription.Options.NoLocalOrigin is not null);
         into.Add(Selector, (SourceFilters.Describe(subscription.Options)?[SelectorKey] as DescribedValue)?.Value);
         into.Add(HeldBecause, subscription.Options.HeldBecause);
-        Figures.Write(subscription.Describe(), into);
+        var status = subscription.Describe();
+        into.Add(Paused, status.Paused);
+        into.Add(Blocked, status.Blocked);
+        Figures.Write(status, into);
+        NodeSettings.Write(subscription.Settings, into);
     }
 
     internal static string NameOf(SubscriptionKey key) =>

@@ -86,6 +86,13 @@ internal sealed class LastValueTable(string name)
     /// <summary>A message that arrived stands here.</summary>
     public void Place(ulong messageId, long token) => _messages[messageId].Token = token;
 
+    /// <summary>A message that somebody holds, and that is older than another of its key.</summary>
+    public void AddSuperseded(ulong messageId, string key)
+    {
+        _messages[messageId] = new Keyed(key);
+        Supersede(messageId);
+    }
+
     /// <summary>A message that somebody holds is not the newest any more.</summary>
     public void Supersede(ulong messageId)
     {

@@ -18,10 +18,16 @@ internal sealed partial class QueueCore
         }
 
         var arrival = values.Arrive(messageId, key);
-        if (arrival.IsLate)
+        if (arrival.IsLate && LastValueTable.IsInLine(entry.State))
         {
             values.Replaced++;
             Remove(token, ref entry, effects);
+            return false;
+        }
+
+        if (arrival.IsLate)
+        {
+            values.AddSuperseded(messageId, key);
             return false;
         }
 

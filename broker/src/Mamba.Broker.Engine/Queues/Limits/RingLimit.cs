@@ -29,6 +29,16 @@ internal sealed class RingLimit(QueueCore core, NodeOptions options)
         _bytes += by * (long)entry.BodyLength;
     }
 
+    /// <summary>The queue was there before its limit.</summary>
+    public void CountAll(QueueIndex index)
+    {
+        for (var token = 0L; index.TryFindLive(ref token); token++)
+        {
+            ref var entry = ref index.Find(token);
+            OnChange(entry, EntryState.None, entry.State);
+        }
+    }
+
     /// <summary>Drops what is too much.</summary>
     public void Trim(QueueEffects effects)
     {
