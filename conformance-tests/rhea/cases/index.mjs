@@ -28,6 +28,7 @@ import lastvalues from './lastvalues.mjs';
 import retries from './retries.mjs';
 import duplicates from './duplicates.mjs';
 import block from './block.mjs';
+import updates from './updates.mjs';
 import hostile from './hostile.mjs';
 import management from './management.mjs';
 import permissions from './permissions.mjs';
@@ -36,7 +37,7 @@ import replies from './replies.mjs';
 
 const suites = {
   connect, sasl, websocket, sender, outcomes, settlement, prefetch, credit, types, messages, large, transactions, relay, dynamic,
-  expiry, deadletter, addresses, topics, wildcards, retained, selectors, encodings, limits, links, hostile, groups, kinds, lastvalues, block, management,
+  expiry, deadletter, addresses, topics, wildcards, retained, selectors, encodings, limits, links, hostile, groups, kinds, lastvalues, block, updates, management,
   permissions, schedules, retries, duplicates,
   replies,
 };

@@ -1,6 +1,7 @@
 using Mamba.Amqp.Transport;
 using Mamba.Broker.Engine;
 using Mamba.Broker.Server.Connections;
+using Mamba.Broker.Server.Management;
 using Mamba.Broker.Server.Messages;
 using Mamba.Broker.Server.Security;
 
@@ -32,6 +33,12 @@ internal sealed class AnonymousRouter(AmqpConnection connection)
         {
             link.Refuse(incoming, new AmqpError(
                 ErrorCondition.PreconditionFailed, "A message on an anonymous link needs its address in properties.to."));
+            return;
+        }
+
+        if (ManagementDesk.IsNode(to))
+        {
+            link.Ask(incoming);
             return;
         }
 

@@ -12,7 +12,7 @@ namespace Mamba.Broker.Server.Links;
 /// A link that messages come in on: to one node, or (anonymous terminus) to whatever each message's <c>to</c> names.
 /// Credit is a window over messages that are under way or not yet answered, so a slow journal slows the sender down.
 /// </summary>
-internal sealed class InboundLink : LinkHandler, IPublishObserver, IProducer
+internal sealed partial class InboundLink : LinkHandler, IPublishObserver, IProducer
 {
     /// <summary>In place of a delivery-id, for a message that was sent settled.</summary>
     private const long SettledToken = -1;

@@ -21,6 +21,9 @@ internal sealed class ManagementDesk(AmqpConnection connection)
     /// <summary>Responses that wait for credit, above which no more requests are carried out.</summary>
     private const long MaxUnreadBytes = 1024 * 1024;
 
+    /// <summary>Requests that wait, above which none is taken from a link with credit for messages of all kinds.</summary>
+    private const int MaxRelayed = 64;
+
     private readonly Queue<PendingRequest> _waiting = new();
     private readonly List<RequestLink> _requestLinks = [];
     private readonly List<ReplyLink> _replyLinks = [];
@@ -55,6 +58,27 @@ internal sealed class ManagementDesk(AmqpConnection connection)
     {
         _replyLinks.Remove(link);
         RunNext();
+    }
+
+    /// <summary>Takes a request in that came by the anonymous terminus, where nobody was asked at attach who it is.</summary>
+    /// <exception cref="LinkRefusedException">The user may not, the message is too large, or too many wait.</exception>
+    /// <exception cref="AmqpException">It is no request.</exception>
+    public void SubmitRelayed(IRequestSource link, uint deliveryId, bool settled, ReadOnlySpan<byte> message)
+    {
+        CheckAdmission(links: 0);
+        if (message.Length > ManagementNode.MaxRequestBytes)
+        {
+            throw new LinkRefusedException(new AmqpError(
+                ErrorCondition.MessageSizeExceeded, $"A management request has at most {ManagementNode.MaxRequestBytes} bytes; this one has {message.Length}."));
+        }
+
+        if (_waiting.Count >= MaxRelayed)
+        {
+            throw new LinkRefusedException(new AmqpError(
+                ErrorCondition.ResourceLimitExceeded, $"{_waiting.Count} management requests of this connection wait; send more when those are answered."));
+        }
+
+        Submit(new PendingRequest(link, deliveryId, settled, ManagementRequest.Decode(message)));
     }
 
     /// <summary>Takes a request in; requests of a connection are carried out in this order.</summary>

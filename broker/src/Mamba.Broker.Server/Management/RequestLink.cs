@@ -14,7 +14,7 @@ namespace Mamba.Broker.Server.Management;
 /// <param name="connection">Its connection.</param>
 /// <param name="endpoint">Its end of the link.</param>
 /// <param name="canReject">Whether the source's outcomes let us answer rejected; otherwise a refusal ends the link.</param>
-internal class RequestLink(AmqpConnection connection, ReceiverEndpoint endpoint, bool canReject) : LinkHandler(connection, endpoint)
+internal class RequestLink(AmqpConnection connection, ReceiverEndpoint endpoint, bool canReject) : LinkHandler(connection, endpoint), IRequestSource
 {
     /// <summary>Requests of one link that are under way or wait.</summary>
     public const uint Window = 8;
@@ -46,10 +46,6 @@ internal class RequestLink(AmqpConnection connection, ReceiverEndpoint endpoint,
     /// <summary>The sender took a request back half-way: only its credit is used.</summary>
     public void OnAborted() => GiveCreditBack();
 
-    /// <summary>A request is done with. The link's connection's turn.</summary>
-    /// <param name="deliveryId">The request's delivery.</param>
-    /// <param name="settled">Whether the sender wants no outcome.</param>
-    /// <param name="error">Why it is rejected, or null.</param>
     public void Answer(uint deliveryId, bool settled, AmqpError? error)
     {
         if (IsGone)
@@ -96,4 +92,16 @@ internal class RequestLink(AmqpConnection connection, ReceiverEndpoint endpoint,
 }
 
 /// <summary>A request on its way, and the delivery to answer when it is done.</summary>
-internal sealed record PendingRequest(RequestLink Link, uint DeliveryId, bool Settled, ManagementRequest Request);
+internal sealed record PendingRequest(IRequestSource Link, uint DeliveryId, bool Settled, ManagementRequest Request);
+
+/// <summary>A link that a request came on: one to the management node, or one to the anonymous terminus.</summary>
+internal interface IRequestSource
+{
+    SessionEndpoint Session { get; }
+
+    /// <summary>A request is done with. The link's connection's turn.</summary>
+    /// <param name="deliveryId">The request's delivery.</param>
+    /// <param name="settled">Whether the sender wants no outcome.</param>
+    /// <param name="error">Why it is rejected, or null.</param>
+    void Answer(uint deliveryId, bool settled, AmqpError? error);
+}

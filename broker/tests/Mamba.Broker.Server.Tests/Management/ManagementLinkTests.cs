@@ -265,7 +265,7 @@ internal sealed class ManagementLinkTests() : RunningBroker("limits.maxMessageSi
     }
 
     [Test]
-    public async Task A_message_through_the_anonymous_terminus_is_told_to_use_a_link_of_its_own()
+    public async Task A_message_through_the_anonymous_terminus_that_is_no_request_is_rejected()
     {
         await using var peer = await RawPeer.BeginAsync(Endpoint);
         await peer.SendAsync(Frames.Of(new Attach
@@ -276,7 +276,8 @@ internal sealed class ManagementLinkTests() : RunningBroker("limits.maxMessageSi
         await peer.CreditAsync(0);
         var message = new AmqpMessage { Properties = new MessageProperties { To = "$management" }, Body = new ValueBody(null) };
         var outcome = (Rejected)(await peer.PublishAsync(0, 0, message.Encode()))!;
-        Assert.That(outcome.Error!.Condition, Is.EqualTo(ErrorCondition.NotAllowed));
+        Assert.That(outcome.Error!.Condition, Is.EqualTo(ErrorCondition.InvalidField));
+        Assert.That(outcome.Error.Description, Does.Contain("operation"));
     }
 
     [Test]
