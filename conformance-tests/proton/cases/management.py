@@ -77,7 +77,7 @@ def self_description(ctx):
     kinds = manager.expect(200, "GET-TYPES", **own)
     for kind in ("org.amqp.management", QUEUE, "org.mamba.topic", "org.mamba.subscription", "org.mamba.connection"):
         check.contains(kinds, kind, "types")
-    check.equal(manager.expect(200, "GET-OPERATIONS", entityType=QUEUE, **own), {QUEUE: ["CREATE", "READ", "DELETE", "PURGE", "PAUSE", "RESUME"]}, "operations")
+    check.equal(manager.expect(200, "GET-OPERATIONS", entityType=QUEUE, **own), {QUEUE: ["CREATE", "READ", "UPDATE", "DELETE", "PURGE", "PAUSE", "RESUME"]}, "operations")
     check.equal(manager.expect(200, "GET-MGMT-NODES", **own), [], "other management nodes")
     check.equal(manager.expect(200, "READ", **own)["name"], "self", "name of the node")
 
