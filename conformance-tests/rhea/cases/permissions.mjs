@@ -168,6 +168,8 @@ const cases = {
     }
     assert.equal((await manager.ask('CREATE', queue(address(t, 'fixed')))).status, 403);
     assert.equal((await manager.ask('CREATE', queue(address(t, 'own')), { deadLetterAddress: fixed })).status, 403, 'nor by dead letters');
+    assert.equal((await manager.ask('UPDATE', queue(own), { deadLetterAddress: fixed })).status, 403, 'nor by dead letters later');
+    assert.equal((await manager.ask('UPDATE', queue(fixed), { maxMessages: 1 })).status, 403);
     assert.equal((await manager.ask('CREATE', { type: 'org.mamba.subscription', name: 'c:s' }, { topic: 'feed.x' })).status, 403);
     assert.equal((await manager.ask('READ', { type: 'org.mamba.broker', name: 'broker' })).status, 403);
     const names = (await manager.query('org.mamba.queue', ['name'])).map((q) => q.name);

@@ -57,6 +57,9 @@ internal abstract class EntityType(string name, string prefix)
     /// <summary>The addresses whose rules say who may make an entity.</summary>
     public virtual IEnumerable<string> AddressesOfNew(string name, AttributeBody attributes) => [ManagementNode.Address];
 
+    /// <summary>The addresses, beside its own, whose rules say who may change an entity so.</summary>
+    public virtual IEnumerable<string> AddressesOfUpdate(Entity entity, AttributeBody attributes) => [];
+
     /// <summary>Makes an entity and returns it; fails with 409 when it is there.</summary>
     public virtual Task<Entity> CreateAsync(string name, AttributeBody attributes) => throw Unsupported(Operation.Create);
 

@@ -90,7 +90,13 @@ internal sealed class ManagementNode(EntityCatalog catalog, ILogger logger)
             case Operation.Read:
                 return ManagementResponse.Ok(type.Read(entity));
             case Operation.Update:
-                await type.UpdateAsync(entity, new AttributeBody(request.Attributes()));
+                var changes = new AttributeBody(request.Attributes());
+                foreach (var address in type.AddressesOfUpdate(entity, changes))
+                {
+                    Require(access, address);
+                }
+
+                await type.UpdateAsync(entity, changes);
                 return ManagementResponse.Ok(type.Read(type.Find(entity.Name) ?? entity));
             case Operation.Delete:
                 await type.DeleteAsync(entity, new AttributeBody(request.Attributes()), caller);

@@ -46,17 +46,9 @@ internal sealed class NodeEntities(MessageEngine engine, NodeKind kind, string n
     public override string? AddressOf(in Entity entity) => entity.Name;
 
     /// <summary>Also those that its messages would go to: nobody is to reach an address by way of another one's dead letters.</summary>
-    public override IEnumerable<string> AddressesOfNew(string name, AttributeBody attributes)
-    {
-        yield return name;
-        foreach (var attribute in new[] { DeadLetterAddress, ExpiryAddress })
-        {
-            if (attributes.Text(attribute) is { Length: > 0 } address)
-            {
-                yield return address.Replace("{address}", name, StringComparison.Ordinal);
-            }
-        }
-    }
+    public override IEnumerable<string> AddressesOfNew(string name, AttributeBody attributes) => [name, .. NodeSettings.AddressesIn(attributes, name)];
+
+    public override IEnumerable<string> AddressesOfUpdate(Entity entity, AttributeBody attributes) => NodeSettings.AddressesIn(attributes, entity.Name);
 
     public override async Task<Entity> CreateAsync(string name, AttributeBody attributes)
     {

@@ -49,6 +49,18 @@ internal static class NodeSettings
         Retry = RetryAttributes.Read(attributes, before.Retry),
     };
 
+    /// <summary>The addresses that messages would move to by what a body says.</summary>
+    public static IEnumerable<string> AddressesIn(AttributeBody attributes, string node)
+    {
+        foreach (var attribute in new[] { DeadLetterAddress, ExpiryAddress })
+        {
+            if (attributes.Text(attribute) is { Length: > 0 } address)
+            {
+                yield return address.Replace("{address}", node, StringComparison.Ordinal);
+            }
+        }
+    }
+
     public static void Write(NodeOptions options, AmqpMap into)
     {
         into.Add(MaxMessages, options.MaxMessages);

@@ -49,7 +49,11 @@ internal sealed class SubscriptionEntities(MessageEngine engine, TimeProvider ti
 
     public override string? AddressOf(in Entity entity) => ((ISubscriptionNode)entity.Handle).TopicAddress;
 
-    public override IEnumerable<string> AddressesOfNew(string name, AttributeBody attributes) => [attributes.Text(Topic) ?? ManagementNode.Address];
+    public override IEnumerable<string> AddressesOfNew(string name, AttributeBody attributes) =>
+        attributes.Text(Topic) is { } topic ? [topic, .. NodeSettings.AddressesIn(attributes, topic)] : [ManagementNode.Address];
+
+    public override IEnumerable<string> AddressesOfUpdate(Entity entity, AttributeBody attributes) =>
+        NodeSettings.AddressesIn(attributes, ((ISubscriptionNode)entity.Handle).TopicAddress);
 
     public override async Task<Entity> CreateAsync(string name, AttributeBody attributes)
     {
