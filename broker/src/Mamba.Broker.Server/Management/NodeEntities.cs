@@ -80,7 +80,7 @@ internal sealed class NodeEntities(MessageEngine engine, NodeKind kind, string n
         }
 
         attributes.MustBe(Read(entity), Attribute.Name, Attribute.Identity, Attribute.Type, Attribute.Address, Attribute.Durable, Temporary, DeadLetter);
-        attributes.Ignore([Paused, Blocked, Producers, .. Figures.Names]);
+        attributes.Ignore([Paused, Blocked, Producers, "duplicates", .. Figures.Names]);
 
         // Everything is read before anything is changed.
         _ = NodeSettings.Read(attributes, node.Options);
