@@ -61,6 +61,18 @@ export default {
     assert.ok(client.trace.largest.in <= 4096);
   },
 
+  async 'websocket-messages-are-no-larger-than-a-frame-may-be'(t) {
+    for (const [most, options] of [[65_536, {}], [2_048, { max_frame_size: 2_048 }]]) {
+      const { seen, options: dial } = overWebSocket(t, ['amqp']);
+      const client = await t.connect({ ...dial, ...options });
+      const sizes = [];
+      seen.socket.addEventListener('message', ({ data }) => { sizes.push(data.byteLength ?? data.length); });
+      await roundTrip(t, client, 'x'.repeat(300_000));
+      assert.ok(Math.max(...sizes) <= most, `the largest has ${Math.max(...sizes)} bytes`);
+      assert.ok(sizes.reduce((sum, size) => sum + size, 0) > 300_000, 'the message was among them');
+    }
+  },
+
   async 'frames-may-be-cut-anywhere'(t) {
     const { options, seen } = overWebSocket(t, ['amqp']);
     const client = t.client({ ...options, dial: (...args) => inShreds(options.dial(...args), () => seen.socket) });

@@ -166,6 +166,9 @@ public sealed class SenderEndpoint : LinkEndpoint
     /// </summary>
     public void TakeUnsettled(ICollection<UnsettledDelivery> into) => Session.TakeUnsettled(this, into);
 
+    /// <summary>The peer asked for our flow, by echo or drain, and it is still owed: <see cref="Available"/> will be told.</summary>
+    public bool IsFlowAsked => _echo || Drain;
+
     internal override void OnFlow(in Flow flow)
     {
         // Credit that asks for deliveries within a transaction must not give deliveries outside of it (§4.4.3).

@@ -21,6 +21,7 @@ internal sealed partial class AmqpConnection
     void IConnectionHandler.OnOpen(Open remote)
     {
         ContainerId = remote.ContainerId;
+        _transport.LimitMessages(remote.MaxFrameSize);
         if (ServesHost(remote.Hostname))
         {
             AnswerOpen(remote);
@@ -140,6 +141,11 @@ internal sealed partial class AmqpConnection
     {
         if (link.Tag is SendingLink sending)
         {
+            if (link.IsFlowAsked)
+            {
+                link.Available = sending.CountAvailable();
+            }
+
             MarkReady(sending);
         }
     }

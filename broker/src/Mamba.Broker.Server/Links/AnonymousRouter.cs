@@ -20,6 +20,9 @@ internal sealed class AnonymousRouter(AmqpConnection connection)
     private readonly Queue<Waiting> _waiting = new();
     private bool _resolving;
 
+    /// <summary>The message whose address is being made; null when there is none, or it was left behind by its link.</summary>
+    private Waiting? _current;
+
     public void Route(InboundLink link, in Incoming incoming, string? to)
     {
         if (_resolving)
@@ -51,14 +54,35 @@ internal sealed class AnonymousRouter(AmqpConnection connection)
         Resolve(link, incoming, to);
     }
 
-    /// <summary>The link is gone: what still waits is dropped.</summary>
+    /// <summary>
+    /// The link is gone. What still waits and is settled is stored without it, as nobody will send it again; the rest is dropped: its
+    /// sender got no outcome.
+    /// </summary>
     public void Drop(InboundLink link)
     {
+        var leftovers = new List<(StoredMessage Message, string To)>();
+        if (_current is { } current && current.IsFinal)
+        {
+            leftovers.Add((current.Incoming.Message, current.To!));
+            _current = null;
+        }
+
         while (_waiting.TryDequeue(out var waiting))
         {
+            if (waiting.IsFinal)
+            {
+                leftovers.Add((waiting.Incoming.Message, waiting.To!));
+                continue;
+            }
+
             waiting.Incoming.Message.Release();
             link.SpoilTransaction(waiting.Incoming, "a message was not stored before its link ended");
             LetGo(waiting.Incoming);
+        }
+
+        if (leftovers.Count > 0)
+        {
+            _ = RelayLeftovers.StoreAsync(connection, leftovers);
         }
     }
 
@@ -91,6 +115,7 @@ internal sealed class AnonymousRouter(AmqpConnection connection)
             }
 
             _resolving = true;
+            _current = new Waiting(incoming, to);
             Hold(incoming);
             _ = FinishAsync(link, incoming, to, pending.AsTask());
         }
@@ -120,7 +145,11 @@ internal sealed class AnonymousRouter(AmqpConnection connection)
 
         connection.Post(() =>
         {
-            if (node is not null)
+            if (_current is null)
+            {
+                // Its link is gone and left it behind.
+            }
+            else if (node is not null)
             {
                 Remember(to, node);
                 link.Accept(incoming, node);
@@ -132,6 +161,7 @@ internal sealed class AnonymousRouter(AmqpConnection connection)
             }
 
             _resolving = false;
+            _current = null;
             LetGo(incoming);
             while (!_resolving && _waiting.TryDequeue(out var next))
             {
@@ -151,5 +181,9 @@ internal sealed class AnonymousRouter(AmqpConnection connection)
         _known[to] = node;
     }
 
-    private readonly record struct Waiting(Incoming Incoming, string? To);
+    private readonly record struct Waiting(Incoming Incoming, string? To)
+    {
+        /// <summary>Nobody waits for its outcome, and it has somewhere to go.</summary>
+        public bool IsFinal => Incoming is { Settled: true, Transaction: null } && !string.IsNullOrEmpty(To);
+    }
 }

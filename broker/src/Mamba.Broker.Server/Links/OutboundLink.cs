@@ -57,6 +57,12 @@ internal sealed class OutboundLink : SendingLink, ISubscriber
         Connection.MarkReady(this);
     }
 
+    public override uint CountAvailable()
+    {
+        var waiting = (_subscription?.Available ?? 0) + (_count - _next) + (_body is null ? 0 : 1);
+        return (uint)Math.Clamp(_endpoint.Drain ? waiting - _endpoint.Credit : waiting, 0, uint.MaxValue);
+    }
+
     /// <summary>Any thread: there may be messages.</summary>
     public void OnReady()
     {

@@ -10,6 +10,9 @@ internal abstract class SendingLink(AmqpConnection connection, SenderEndpoint en
     /// <summary>Whether another delivery may be unsettled, or the link is gone and waits for nothing.</summary>
     public bool HasRoom => IsGone || endpoint.UnsettledRoom > 0;
 
+    /// <summary>Messages that wait for credit, for the flow that the peer asked for: after a drain, what will be left. Best effort.</summary>
+    public virtual uint CountAvailable() => 0;
+
     /// <summary>Writes messages up to credit, window and <paramref name="maxBytes"/>. Returns true when only the byte limit stopped it.</summary>
     public abstract bool Pump(int maxBytes);
 

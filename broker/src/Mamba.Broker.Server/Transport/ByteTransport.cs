@@ -46,6 +46,11 @@ internal abstract class ByteTransport : IDisposable
     /// </summary>
     public virtual bool HasUnacknowledged => false;
 
+    /// <summary>The peer told the largest frame it takes, in bytes. Matters where frames travel in messages.</summary>
+    public virtual void LimitMessages(uint maxFrameSize)
+    {
+    }
+
     /// <summary>Says that nothing more will be sent (TCP FIN, TLS close_notify, WebSocket close 1000) and then closes.</summary>
     public abstract ValueTask ShutdownAsync();
 

@@ -9,10 +9,13 @@ namespace Mamba.Broker.Server.Transport;
 /// </summary>
 internal sealed class WebSocketTransport(WebSocket socket, IPEndPoint local, IPEndPoint remote, bool isTls) : AsyncTransport
 {
-    /// <summary>Outgoing messages stay small enough for clients that bound an inbound WebSocket frame by their max-frame-size.</summary>
+    /// <summary>Largest outgoing message, whatever the client takes.</summary>
     private const int MaxMessageBytes = 64 * 1024;
 
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(2);
+
+    /// <summary>Some clients bound an inbound WebSocket frame by their max-frame-size: messages stay within it.</summary>
+    private int _messageBytes = MaxMessageBytes;
 
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -24,6 +27,8 @@ internal sealed class WebSocketTransport(WebSocket socket, IPEndPoint local, IPE
 
     /// <summary>Completes when the transport has been disposed: the HTTP request that carries it must not end earlier.</summary>
     public Task Ended => _ended.Task;
+
+    public override void LimitMessages(uint maxFrameSize) => _messageBytes = (int)Math.Min(maxFrameSize, MaxMessageBytes);
 
     public override async ValueTask ShutdownAsync()
     {
@@ -70,7 +75,7 @@ internal sealed class WebSocketTransport(WebSocket socket, IPEndPoint local, IPE
     {
         while (!bytes.IsEmpty)
         {
-            var part = bytes[..Math.Min(bytes.Length, MaxMessageBytes)];
+            var part = bytes[..Math.Min(bytes.Length, _messageBytes)];
             await socket.SendAsync(part, WebSocketMessageType.Binary, endOfMessage: true, Closed);
             bytes = bytes[part.Length..];
         }
