@@ -155,6 +155,7 @@ public sealed partial class MessageEngine
             }
         }
 
+        RestoreTermini(recovery, now);
         _context.Duplicates.Restore(recovery.Ids);
         recovery.Discard();
         return messages;
@@ -226,6 +227,11 @@ public sealed partial class MessageEngine
             foreach (var (_, definition) in _subscriptionDefinitions)
             {
                 DefinitionOperation.Write(batch, definition);
+            }
+
+            foreach (var (_, terminus) in _termini)
+            {
+                terminus.Definition.Write(batch);
             }
 
             batch.EndRecord();

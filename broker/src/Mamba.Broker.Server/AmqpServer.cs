@@ -161,12 +161,13 @@ public sealed class AmqpServer : IAsyncDisposable
         return connection;
     }
 
-    /// <summary>Gives a turn to every connection whose time has come: heartbeats, deadlines, idle time-outs; and what is kept too long ends.</summary>
+    /// <summary>Gives a turn to every connection whose time has come: heartbeats, deadlines, idle time-outs; and what is kept too long ends, suspended links among it.</summary>
     private void Tick()
     {
         var now = _context.NowMilliseconds;
         _context.Connections.SignalDue(now);
         _context.Kept.Sweep(now);
+        _context.Termini.Tick(now);
     }
 
     private List<IPEndPoint> EndPoints(bool tls) =>

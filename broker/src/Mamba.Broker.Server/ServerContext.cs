@@ -5,6 +5,7 @@ using Mamba.Broker.Engine;
 using Mamba.Broker.Server.Connections;
 using Mamba.Broker.Server.Links;
 using Mamba.Broker.Server.Links.Replies;
+using Mamba.Broker.Server.Links.Resumption;
 using Mamba.Broker.Server.Management;
 using Mamba.Broker.Server.Security;
 using Microsoft.Extensions.Logging;
@@ -33,6 +34,7 @@ internal sealed class ServerContext
         Scheduler = new ClassicScheduler(this);
         Permissions = new PermissionTable(options.Permissions);
         _startedAt = time.GetTimestamp();
+        Termini = new TerminusRegistry(engine, options, logger, NowMilliseconds);
         OpenProperties = new AmqpMap
         {
             { new Symbol("product"), "Mamba" },
@@ -64,6 +66,9 @@ internal sealed class ServerContext
 
     /// <summary>Replies that came after their queue was gone.</summary>
     public LateReplies LateReplies { get; } = new();
+
+    /// <summary>The termini of resumable links.</summary>
+    public TerminusRegistry Termini { get; }
 
     /// <summary>Those of an open that makes the connection its container's only one, which is enforced strongly (detection policy 0).</summary>
     public AmqpMap SoleOpenProperties { get; }
@@ -119,6 +124,7 @@ internal sealed class ServerContext
             IdleTimeoutMilliseconds = (uint)Options.IdleTimeout.TotalMilliseconds,
             MaxSessionsInUse = Options.ChannelMax + 1,
             MaxMessageSize = Options.MaxMessageSize,
+            MaxUnsettledPerLink = Options.MaxUnsettledPerLink,
             RequireSasl = requireSasl,
             OfferedSaslMechanisms = mechanisms,
         };

@@ -41,6 +41,12 @@ internal static partial class ServerLog
     [LoggerMessage(1021, LogLevel.Error, "A message on {Address} cannot be read back and is not delivered: {Cause}")]
     public static partial void MessageUnreadable(ILogger logger, string address, string cause);
 
+    [LoggerMessage(1023, LogLevel.Information, "The time of the suspended link {Link} of container {Container} is over; {Unsettled} unsettled deliveries go back")]
+    public static partial void SuspendedLinkExpired(ILogger logger, string container, string link, long unsettled);
+
+    [LoggerMessage(1024, LogLevel.Warning, "The end of the resumable link {Link} was not stored and will be found again after a restart: {Cause}")]
+    public static partial void TerminusNotForgotten(ILogger logger, string link, string cause);
+
     [LoggerMessage(1022, LogLevel.Warning, "A message of {Bytes} bytes on {Address} is larger than a consumer's max-message-size and stays for others")]
     public static partial void MessageTooLargeForConsumer(ILogger logger, string address, int bytes);
 

@@ -53,6 +53,18 @@ public sealed record ServerOptions
     /// <summary>Credit kept open on each link that sends to us: messages under way or not yet answered.</summary>
     public uint LinkCredit { get; init; } = 1000;
 
+    /// <summary>Links whose unsettled state outlives them, attached and suspended, at most.</summary>
+    public int MaxResumableLinks { get; init; } = 1000;
+
+    /// <summary>How long a suspended link's state is kept at most, whatever its expiry-policy says. Zero for no bound.</summary>
+    public TimeSpan SuspendedLinkTimeout { get; init; } = TimeSpan.FromDays(7);
+
+    /// <summary>Bytes of incomplete messages kept for all suspended links together; beyond it they are sent again from the beginning.</summary>
+    public long MaxSuspendedBytes { get; init; } = 64 * 1024 * 1024;
+
+    /// <summary>Unsettled deliveries per link and direction, at most.</summary>
+    public int MaxUnsettledPerLink { get; init; } = 10_000;
+
     /// <summary>Open transactions per session, at most.</summary>
     public int MaxTransactionsPerSession { get; init; } = 16;
 

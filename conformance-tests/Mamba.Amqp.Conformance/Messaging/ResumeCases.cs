@@ -3,17 +3,16 @@ using Mamba.Amqp.Conformance.Wire;
 using Mamba.Amqp.Messaging;
 using Mamba.Amqp.Transport;
 using Mamba.Amqp.Types;
+using static Mamba.Amqp.Conformance.Messaging.ResumeLinks;
 
 namespace Mamba.Amqp.Conformance.Messaging;
 
 /// <summary>
-/// Suspending links and resuming deliveries (AMQP 1.0 §2.6.13, §3.4.6). A broker whose attach never has an unsettled map where
-/// deliveries are unsettled does not resume: to it most of this does not apply.
+/// Suspending links and resuming deliveries from the broker (AMQP 1.0 §2.6.13, §3.4.6). A broker whose attach never has an unsettled
+/// map where deliveries are unsettled does not resume: to it most of this does not apply.
 /// </summary>
 public static class ResumeCases
 {
-    private static readonly byte[] Payload = AmqpMessage.FromValue("resume me").Encode();
-
     [Case("RESUME-01", "3.4.6", "What the client does not remember is sent again, as a delivery that is not resumed",
         Covers = "messaging.3.4.6-1 messaging.3.4.6-2 messaging.3.4.6-10 messaging.3.4.6-11 transport.2.7.5-13")]
     public static async Task NotRemembered(CaseContext c)
@@ -30,8 +29,8 @@ public static class ResumeCases
     public static async Task Map(CaseContext c)
     {
         var (session, receiver, delivery) = await SuspendAsync(c);
-        var again = await ReattachAsync(session, receiver, Tags(delivery, null));
-        var map = ResumedMap(again);
+        var again = await ReattachAsync(session, receiver, Tags(delivery));
+        var map = MapOf(again.Remote);
         Check.That(map.ContainsKey(Tag(delivery)), "the delivery's tag in the map");
         foreach (var (_, state) in map)
         {
@@ -44,8 +43,8 @@ public static class ResumeCases
     public static async Task BothHold(CaseContext c)
     {
         var (session, receiver, delivery) = await SuspendAsync(c);
-        var again = await ReattachAsync(session, receiver, Tags(delivery, new Received { SectionNumber = 0, SectionOffset = 0 }));
-        ResumedMap(again);
+        var again = await ReattachAsync(session, receiver, Tags(delivery));
+        MapOf(again.Remote);
         var resumed = await again.ReceiveOneAsync();
         Check.That(resumed.First.Resume, "resume on the first transfer");
         Check.Equal(resumed.First.DeliveryTag?.ToArray(), Tag(delivery));
@@ -54,18 +53,19 @@ public static class ResumeCases
     }
 
     [Case("RESUME-04", "3.4.6", "A delivery that the client says it has accepted is settled so, and its data is not sent again",
-        Covers = "messaging.3.4.6-13 messaging.3.4.6-14")]
+        Covers = "messaging.3.4.6-13 messaging.3.5.2-1")]
     public static async Task SaysAccepted(CaseContext c)
     {
         var (session, receiver, delivery) = await SuspendAsync(c);
         var again = await ReattachAsync(session, receiver, Tags(delivery, Accepted.Instance));
-        ResumedMap(again);
+        MapOf(again.Remote);
         var resumed = await again.ReceiveOneAsync();
         Check.That(resumed.First.Resume, "resume on the first transfer");
         Check.Is<Accepted>(resumed.First.State, "the state of the transfer");
+        Check.Equal(resumed.Payload.Length, 0);
         await again.SettleAsync(resumed, Accepted.Instance);
         await again.DetachAsync();
-        await (await session.ReceiveFromAsync(receiver.Local.Source!.Address)).ExpectEmptyAsync();
+        Check.Equal(await ContentsAsync(session, receiver.Local.Source!.Address), "");
     }
 
     [Case("RESUME-05", "2.6.13", "Tags that only the client lists are ignored by a sending broker",
@@ -83,85 +83,147 @@ public static class ResumeCases
     {
         var (session, receiver, delivery) = await SuspendAsync(c);
         await (await session.SendToAsync(receiver.Local.Source!.Address)).SendAcceptedAsync("new");
-        var again = await ReattachAsync(session, receiver, Tags(delivery, new Received()), incomplete: true);
-        ResumedMap(again);
+        var again = await ReattachAsync(session, receiver, Tags(delivery), incomplete: true);
+        MapOf(again.Remote);
         await again.CreditAsync(10);
         Check.That((await again.ReceiveAsync()).First.Resume, "a resumed delivery");
         await again.ExpectNoTransferAsync();
     }
 
-    [Case("RESUME-07", "3.4.6", "A sender's delivery that the broker holds in part is resumed: data it has is ignored the second time",
-        Covers = "messaging.3.4.6-3 messaging.3.4.6-4 messaging.3.4.6-12")]
-    public static async Task PartOfMessage(CaseContext c)
+    [Case("RESUME-09", "2.6.13", "With an incomplete map a tag that is not in it is not taken for settled: it is resumed in the next round")]
+    public static async Task SecondRound(CaseContext c)
     {
         var session = await c.BeginAsync();
-        var queue = await c.QueueAsync();
-        var sender = await session.SendToAsync(queue, static a => a.Source!.ExpiryPolicy = TerminusExpiryPolicy.Never);
-        await sender.NeedCreditAsync();
-        var transfer = sender.NewTransfer() with { More = true };
-        await sender.SendFrameAsync(transfer, Payload[..6]);
-        sender.Count();
-        await sender.DetachAsync(closed: false);
-        var tag = transfer.DeliveryTag!.Value.ToArray();
-        var again = session.NewAttach(Role.Sender, sender.Local.Target, sender.Local.Source, sender.Local.Name);
-        again.Unsettled = new AmqpMap { [tag] = new Received() };
-        again.InitialDeliveryCount = 1;
-        var answer = await Session.OptionalAsync(session.AttachAsync(again), "an attach that resumes");
-        if (answer.Unsettled is not { Count: > 0 })
-        {
-            throw CaseContext.NotApplicable("the broker keeps nothing of a delivery whose link has detached");
-        }
-
-        var resumed = new SenderLink(session, again, answer);
-        var id = await resumed.SendAsync(Payload, change: t => t with { Resume = true, DeliveryTag = new DeliveryTag(tag), State = new Received() });
-        Check.Is<Accepted>(await resumed.OutcomeAsync(id));
-        Check.Equal((await (await session.ReceiveFromAsync(queue)).TakeAsync()).Value, "resume me");
-    }
-
-    [Case("RESUME-08", "2.7.3", "A broker that receives on a link with its own incomplete map refuses deliveries that are not resumed",
-        Covers = "transport.2.7.3-8")]
-    public static async Task BrokerIncomplete(CaseContext c)
-    {
-        var session = await c.BeginAsync();
-        var sender = await session.SendToAsync(await c.QueueAsync());
-        if (!sender.Remote.IncompleteUnsettled)
-        {
-            throw CaseContext.NotApplicable("the broker's map is complete, and nothing makes it otherwise");
-        }
-
-        await sender.SendAsync("x");
-        await sender.ExpectDetachAsync();
-    }
-
-    /// <summary>A receiver link that is detached, not closed, with one delivery unsettled.</summary>
-    private static async Task<(Session Session, ReceiverLink Receiver, Delivery Delivery)> SuspendAsync(CaseContext c)
-    {
-        var session = await c.BeginAsync();
-        var queue = await c.QueueAsync();
-        await (await session.SendToAsync(queue)).SendAcceptedAsync(Payload);
-        var receiver = await session.ReceiveFromAsync(queue, static a =>
-        {
-            a.Source!.ExpiryPolicy = TerminusExpiryPolicy.Never;
-            a.Source.Durable = TerminusDurability.UnsettledState;
-        });
-        var delivery = await receiver.ReceiveOneAsync();
+        var receiver = await ReceiveFromAsync(session, await FilledAsync(c, session, 2));
+        await receiver.CreditAsync(2);
+        Delivery[] held = [await receiver.ReceiveAsync(), await receiver.ReceiveAsync()];
         await receiver.DetachAsync(closed: false);
-        return (session, receiver, delivery);
+        var first = await ReattachAsync(session, receiver, Tags(held[1], Accepted.Instance), incomplete: true);
+        MapOf(first.Remote);
+        await first.CreditAsync(10);
+        Check.Equal(Tag(await first.ReceiveAsync()), Tag(held[1]));
+        await first.ExpectNoTransferAsync();
+        await first.DetachAsync(closed: false);
+        var second = await ReattachAsync(session, receiver, Tags(held[0]));
+        Check.That(second.Remote.Unsettled?.ContainsKey(Tag(held[0])) == true, "the other delivery in the broker's map of the second round");
+        Check.That(second.Remote.Unsettled?.ContainsKey(Tag(held[1])) == false, "nothing of what was settled in the first round");
+        var resumed = await second.ReceiveOneAsync();
+        Check.That(resumed.First.Resume, "resume on the first transfer");
+        Check.Equal(resumed.Value, "resume me");
     }
 
-    private static async Task<ReceiverLink> ReattachAsync(Session session, ReceiverLink old, AmqpMap unsettled, bool incomplete = false)
+    [Case("RESUME-10", "2.7.3", "A map that is larger than a frame is sent in part, and said to be incomplete", Covers = "transport.2.7.3-4")]
+    public static async Task LargeMap(CaseContext c)
     {
-        var attach = session.NewAttach(Role.Receiver, new Target(), old.Local.Source, old.Local.Name);
-        attach.Unsettled = unsettled;
-        attach.IncompleteUnsettled = incomplete;
-        return new ReceiverLink(session, attach, await Session.OptionalAsync(session.AttachAsync(attach), "an attach that resumes"));
+        const int Messages = 60;
+        var container = c.Name();
+        var session = await c.BeginAsync(open => open.ContainerId = container);
+        var receiver = await ReceiveFromAsync(session, await FilledAsync(c, session, Messages));
+        await receiver.CreditAsync(Messages);
+        List<Delivery> held = [];
+        while (held.Count < Messages)
+        {
+            held.Add(await receiver.ReceiveAsync());
+        }
+
+        await session.Wire.DisposeAsync();
+        var second = await c.BeginAsync(open => (open.ContainerId, open.MaxFrameSize) = (container, 512));
+        var again = await ReattachAsync(second, receiver, new AmqpMap());
+        Check.That(MapOf(again.Remote).Count < Messages, "fewer tags than there are deliveries, as they do not fit a frame of 512 bytes");
+        Check.That(again.Remote.IncompleteUnsettled, "incomplete-unsettled");
+        await again.CreditAsync(Messages);
+        await again.ExpectNoTransferAsync();
+        await again.DetachAsync(closed: false);
+        var third = await ReattachAsync(second, receiver, new AmqpMap());
+        Check.That(!third.Remote.IncompleteUnsettled, "a complete map once the client was seen to know nothing");
+        await third.CreditAsync(Messages);
+        Check.Equal((await third.ReceiveAsync()).Value, "resume me");
     }
 
-    private static AmqpMap ResumedMap(ReceiverLink link) => link.Remote.Unsettled is { Count: > 0 } map
-        ? map
-        : throw CaseContext.NotApplicable("the broker does not resume: its attach lists no unsettled delivery");
+    [Case("RESUME-11", "3.5.6", "Deliveries of a lost connection are resumed on another one of the container, and nobody else gets them before")]
+    public static async Task OtherConnection(CaseContext c)
+    {
+        var container = c.Name();
+        var session = await c.BeginAsync(open => open.ContainerId = container);
+        var receiver = await ReceiveFromAsync(session, await FilledAsync(c, session, 1));
+        var delivery = await receiver.ReceiveOneAsync();
+        await session.Wire.DisposeAsync();
+        var second = await c.BeginAsync(open => open.ContainerId = container);
+        if (receiver.Remote.Source!.ExpiryPolicy != TerminusExpiryPolicy.Never)
+        {
+            throw CaseContext.NotApplicable("the broker's terminus does not outlive the connection");
+        }
 
-    private static byte[] Tag(Delivery delivery) => delivery.First.DeliveryTag!.Value.ToArray();
+        await (await second.ReceiveFromAsync(receiver.Local.Source!.Address)).ExpectEmptyAsync();
+        var again = await ReattachAsync(second, receiver, Tags(delivery));
+        MapOf(again.Remote);
+        var resumed = await again.ReceiveOneAsync();
+        Check.That(resumed.First.Resume, "resume on the first transfer");
+        Check.Equal(resumed.Value, "resume me");
+    }
 
-    private static AmqpMap Tags(Delivery delivery, DeliveryState? state) => new() { [Tag(delivery)] = state ?? new Received() };
+    [Case("RESUME-12", "2.6.1", "A link that is attached anew while its old connection lives is taken from that, with what it has unsettled")]
+    public static async Task Stolen(CaseContext c)
+    {
+        var container = c.Name();
+        var session = await c.BeginAsync(open => open.ContainerId = container);
+        var receiver = await ReceiveFromAsync(session, await FilledAsync(c, session, 1));
+        var delivery = await receiver.ReceiveOneAsync();
+        var second = await c.BeginAsync(open => open.ContainerId = container);
+        var again = await ReattachAsync(second, receiver, Tags(delivery, Accepted.Instance));
+        await receiver.ExpectDetachAsync(ErrorCondition.Stolen);
+        MapOf(again.Remote);
+        var resumed = await again.ReceiveOneAsync();
+        Check.That(resumed.First.Resume, "resume on the first transfer");
+        Check.Is<Accepted>(resumed.First.State, "the state of the transfer");
+    }
+
+    [Case("RESUME-13", "2.6.6", "A link that was closed has nothing to resume: what it had unsettled is anybody's")]
+    public static async Task Closed(CaseContext c)
+    {
+        var session = await c.BeginAsync();
+        var receiver = await ReceiveFromAsync(session, await FilledAsync(c, session, 1));
+        await receiver.ReceiveOneAsync();
+        await receiver.DetachAsync(closed: true);
+        Check.Equal(await ContentsAsync(session, receiver.Local.Source!.Address), "resume me");
+    }
+
+    [Case("RESUME-14", "3.5.6", "What a suspended link has unsettled goes back when the time of its terminus is over")]
+    public static async Task Timeout(CaseContext c)
+    {
+        var session = await c.BeginAsync();
+        var receiver = await ReceiveFromAsync(session, await FilledAsync(c, session, 1), static a =>
+        {
+            a.Source!.ExpiryPolicy = TerminusExpiryPolicy.LinkDetach;
+            a.Source.Timeout = 1;
+        });
+        await receiver.ReceiveOneAsync();
+        await receiver.DetachAsync(closed: false);
+        var other = await session.ReceiveFromAsync(receiver.Local.Source!.Address);
+        Check.Equal((await other.ReceiveOneAsync()).Value, "resume me");
+    }
+
+    [Case("RESUME-15", "2.6.13", "What is resumed comes before what is new, in its order")]
+    public static async Task ResumedFirst(CaseContext c)
+    {
+        var session = await c.BeginAsync();
+        var receiver = await ReceiveFromAsync(session, await FilledAsync(c, session, 4));
+        await receiver.CreditAsync(3);
+        Delivery[] held = [await receiver.ReceiveAsync(), await receiver.ReceiveAsync(), await receiver.ReceiveAsync()];
+        await receiver.DetachAsync(closed: false);
+        var again = await ReattachAsync(session, receiver, new AmqpMap
+        {
+            [Tag(held[2])] = new Received(),
+            [Tag(held[1])] = Accepted.Instance,
+        });
+        MapOf(again.Remote);
+        await again.CreditAsync(4);
+        Delivery[] resumed = [await again.ReceiveAsync(), await again.ReceiveAsync()];
+        Check.That(resumed.All(static d => d.First.Resume), "two resumed deliveries before all others");
+        Check.That(
+            resumed.Any(d => Tag(d).AsSpan().SequenceEqual(Tag(held[1]))) && resumed.Any(d => Tag(d).AsSpan().SequenceEqual(Tag(held[2]))),
+            "the two that both sides hold");
+        Check.Equal((await again.ReceiveAsync()).Value, "resume me");
+        Check.Equal((await again.ReceiveAsync()).Value, "3");
+    }
 }

@@ -19,6 +19,7 @@ public sealed class AmqpWire(Stream stream, WireTrace trace, string label, Cance
     private readonly List<AmqpFrame> _pending = [];
     private readonly SemaphoreSlim _writing = new(1);
     private readonly CancellationTokenSource _keepAlive = new();
+    private bool _isCut;
     private byte[] _buffer = new byte[64 * 1024];
     private int _unread;
     private bool _ended;
@@ -332,8 +333,15 @@ public sealed class AmqpWire(Stream stream, WireTrace trace, string label, Cance
         }
     }
 
+    /// <summary>Cuts the connection without a word. Idempotent.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (_isCut)
+        {
+            return;
+        }
+
+        _isCut = true;
         await _keepAlive.CancelAsync();
         await stream.DisposeAsync();
         _keepAlive.Dispose();

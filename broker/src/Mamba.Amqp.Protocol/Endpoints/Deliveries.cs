@@ -10,7 +10,8 @@ namespace Mamba.Amqp.Endpoints;
 /// <param name="IsSettled">Whether the sender wants no disposition: true if any frame of the delivery said so.</param>
 /// <param name="State">The state the sender gave it, for example the transaction it belongs to; null for none.</param>
 /// <param name="SettleMode">The receiver-settle-mode of this delivery: the transfer's own, or the link's.</param>
-/// <param name="IsResumed">Whether the sender says that it resumes an earlier delivery.</param>
+/// <param name="IsResumed">Whether it resumes a delivery that <see cref="ReceiverEndpoint.Retain"/> named. Resumed deliveries that we do
+/// not know are not told of, but as aborted.</param>
 public readonly record struct IncomingDelivery(
     uint DeliveryId,
     DeliveryTag Tag,
@@ -37,6 +38,9 @@ public record struct OutgoingDelivery
 
     /// <summary>The state to state with it, for example the transaction it belongs to; null for none.</summary>
     public DeliveryState? State { get; init; }
+
+    /// <summary>Whether it resumes a delivery of an earlier attachment, which both unsettled maps have (AMQP 1.0 §2.6.13).</summary>
+    public bool IsResumed { get; init; }
 
     /// <summary>The owner's own number for it, handed back with its disposition.</summary>
     public long Context { get; init; }
@@ -76,6 +80,12 @@ public enum SendResult
 
     /// <summary>Nothing was written: the message is larger than the peer's max-message-size, and never fits this link.</summary>
     TooLarge,
+
+    /// <summary>
+    /// Nothing was written: an unsettled map of the link was incomplete, so it is for resumed deliveries only until it is suspended
+    /// and resumed once more.
+    /// </summary>
+    MapIncomplete,
 
     /// <summary>Nothing was written: the link is not attached on both sides, or it is detached.</summary>
     NotAttached,

@@ -60,9 +60,16 @@ public abstract class LinkEndpoint
         (IsLocallyInitiated ? RemoteAttach ?? LocalAttach : LocalAttach ?? RemoteAttach)?.RcvSettleMode ?? ReceiverSettleMode.First;
 
     /// <summary>
+    /// Whether one of the unsettled maps exchanged at attach was incomplete: until the link is suspended and resumed once more, only
+    /// resumed deliveries may pass (AMQP 1.0 §2.6.13).
+    /// </summary>
+    public bool IsMapIncomplete => LocalAttach is { IncompleteUnsettled: true } || RemoteAttach is { IncompleteUnsettled: true };
+
+    /// <summary>
     /// Answers the peer's Attach. The engine fills in name, handle, role and what the role demands (initial-delivery-count 0,
     /// or our max-message-size) and the peer's settle modes (the sender's only where the reply says mixed); source and target
-    /// must state what is really in place. Flow that came early is told of before this returns.
+    /// must state what is really in place. Of an unsettled map only what fits a frame is written, and it is then said to be
+    /// incomplete (AMQP 1.0 §2.7.3). Flow that came early is told of before this returns.
     /// </summary>
     /// <exception cref="InvalidOperationException">The link has been answered already, we attached it ourselves, or its
     /// session has not been begun.</exception>
@@ -201,6 +208,7 @@ public abstract class LinkEndpoint
         attach.Handle = Handle;
         attach.Role = Role;
         Complete(attach);
+        UnsettledMap.Fit(attach, Session.Engine.RemoteMaxFrameSize);
         LocalAttach = attach;
         Session.Write(attach);
         return true;

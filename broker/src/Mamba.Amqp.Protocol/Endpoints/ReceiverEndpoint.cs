@@ -4,7 +4,7 @@ using Mamba.Amqp.Transport;
 namespace Mamba.Amqp.Endpoints;
 
 /// <summary>Our end of a link on which we receive: credit, joined transfers and their settlement (AMQP 1.0 §2.6.7, §2.6.12).</summary>
-public sealed class ReceiverEndpoint : LinkEndpoint
+public sealed partial class ReceiverEndpoint : LinkEndpoint
 {
     private readonly PartialDelivery _partial = new();
     private ReceiverCredit _credit;
@@ -171,7 +171,13 @@ public sealed class ReceiverEndpoint : LinkEndpoint
         // Nothing came early: without credit there is no transfer.
     }
 
-    private protected override void OnDetached() => DropPartial();
+    private protected override void OnDetached()
+    {
+        if (!KeepsPartial)
+        {
+            DropPartial();
+        }
+    }
 
     private void BeginDelivery(in Transfer transfer, ReadOnlySpan<byte> payload)
     {
@@ -185,6 +191,8 @@ public sealed class ReceiverEndpoint : LinkEndpoint
         {
             throw EndpointErrors.Link(ErrorCondition.TransferLimitExceeded, $"Delivery {id} was sent without link credit.");
         }
+
+        RequireResumedIfIncomplete(in transfer, id);
 
         if (Credit == 0)
         {
@@ -201,7 +209,12 @@ public sealed class ReceiverEndpoint : LinkEndpoint
             transfer.Resume);
         if (transfer.Aborted)
         {
+            _retained?.Remove(delivery.Tag);
             Session.Engine.Handler.OnDeliveryAborted(this, in delivery);
+        }
+        else if (TryFindRetained(in delivery, out var received))
+        {
+            BeginResumed(delivery, received.Span, transfer.More, payload);
         }
         else if (transfer.More)
         {
@@ -228,6 +241,7 @@ public sealed class ReceiverEndpoint : LinkEndpoint
         if (transfer.Aborted)
         {
             var aborted = _partial.Delivery with { IsSettled = true };
+            _retained?.Remove(aborted.Tag);
             DropPartial();
             Session.Engine.Handler.OnDeliveryAborted(this, in aborted);
             return;
@@ -280,8 +294,8 @@ public sealed class ReceiverEndpoint : LinkEndpoint
 
     private void Deliver(in IncomingDelivery delivery, ReadOnlySpan<byte> payload)
     {
-        // Our attach never lists unsettled deliveries, so what a sender resumes is unknown here and must be ignored (§2.7.5).
-        if (delivery.IsResumed)
+        // What a sender resumes that our attach did not list must be ignored (§2.7.5).
+        if (delivery.IsResumed && _retained?.Remove(delivery.Tag) != true)
         {
             Session.Engine.Handler.OnDeliveryAborted(this, in delivery);
             return;

@@ -125,6 +125,36 @@ public sealed class SenderEndpoint : LinkEndpoint
     }
 
     /// <summary>
+    /// Aborts a delivery of an earlier attachment that the receiver still holds in part and that cannot be sent again
+    /// (AMQP 1.0 §3.4.6, tags 7, 9, 11 and 14): the receiver forgets it.
+    /// </summary>
+    /// <returns>Sent, or what stands in the way.</returns>
+    public SendResult AbortResumed(in DeliveryTag tag)
+    {
+        var delivery = new OutgoingDelivery { Tag = tag, IsSettled = true, IsResumed = true };
+        if (!IsAttached)
+        {
+            return SendResult.NotAttached;
+        }
+
+        if (CannotStart(in delivery, size: 0) is { } obstacle)
+        {
+            return obstacle;
+        }
+
+        if (Session.RemoteIncomingWindow == 0)
+        {
+            return SendResult.WindowClosed;
+        }
+
+        Session.Engine.FlushBeforeTransfer();
+        var id = Session.NextDeliveryId;
+        Session.WriteTransfer(new Transfer { Handle = Handle, DeliveryId = id, DeliveryTag = tag, Settled = true, Resume = true, Aborted = true });
+        Start(ref delivery, id);
+        return SendResult.Sent;
+    }
+
+    /// <summary>
     /// Settles a delivery of ours and tells the peer (disposition with role sender): the answer to an unsettled outcome of
     /// the receiver. Does nothing when the delivery is unknown or settled already.
     /// </summary>
@@ -202,8 +232,6 @@ public sealed class SenderEndpoint : LinkEndpoint
     private protected override void Complete(Attach attach)
     {
         attach.InitialDeliveryCount = 0;
-        attach.Unsettled = null;
-        attach.IncompleteUnsettled = false;
     }
 
     private protected override Attach Refusal(Attach remote) => new() { Source = null, Target = remote.Target };
@@ -262,6 +290,11 @@ public sealed class SenderEndpoint : LinkEndpoint
             return SendResult.NoCredit;
         }
 
+        if (!delivery.IsResumed && IsMapIncomplete)
+        {
+            return SendResult.MapIncomplete;
+        }
+
         return delivery.IsSettled || UnsettledRoom > 0 ? null : SendResult.UnsettledLimit;
     }
 
@@ -286,6 +319,7 @@ public sealed class SenderEndpoint : LinkEndpoint
             transfer.DeliveryTag = delivery.Tag;
             transfer.MessageFormat = delivery.MessageFormat;
             transfer.State = delivery.State;
+            transfer.Resume = delivery.IsResumed;
         }
 
         var start = FrameWriter.Begin(output, FrameType.Amqp, Session.LocalChannel);

@@ -72,6 +72,27 @@ public interface ISubscription
     void Close(SettleOnClose mode);
 
     /// <summary>
+    /// Ends the subscription as <see cref="Close"/> does, but messages still acquired stay so, for another subscription to take over.
+    /// Those enlisted in a transaction go back with it.
+    /// </summary>
+    /// <returns>What was held; null when the subscription had ended before.</returns>
+    HeldMessages? Suspend();
+
+    /// <summary>Takes over what a subscription to the same queue held when it was suspended.</summary>
+    /// <param name="held">What it held; nothing is left there.</param>
+    /// <param name="into">Gets the messages in the order of the queue; the caller holds a reference on each body that is in memory.</param>
+    /// <returns>False when it is another queue's, was released, or went with its queue.</returns>
+    bool Adopt(HeldMessages held, List<AcquiredMessage> into);
+
+    /// <summary>
+    /// For a subscription with a durable terminus: journals that the terminus holds these messages, so that nobody else gets them
+    /// after a restart. To be done before they are sent.
+    /// </summary>
+    /// <param name="tokens">Messages acquired here.</param>
+    /// <param name="done">Told, on any thread, possibly before this returns, whether it is on disk.</param>
+    void Hold(ReadOnlySpan<long> tokens, Action<bool> done);
+
+    /// <summary>
     /// True when the last <see cref="Acquire"/> of a filtered subscription stopped before it had looked at every message: that it got
     /// few or none does not mean that there are none. It has signalled itself.
     /// </summary>
@@ -118,7 +139,9 @@ public struct AcquiredMessage
     /// <summary>Bytes of the stored message.</summary>
     public int Length;
 
-    internal ulong MessageId;
+    /// <summary>The message's number: rising, never used twice, the same after a restart.</summary>
+    public ulong MessageId;
+
     internal MessageLocation Location;
 }
 

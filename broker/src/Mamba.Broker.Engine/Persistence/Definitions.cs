@@ -207,14 +207,14 @@ internal static class DefinitionOperation
         Order = (RetryOrder)ReadByte(ref span),
     };
 
-    private static byte ReadByte(ref ReadOnlySpan<byte> span)
+    internal static byte ReadByte(ref ReadOnlySpan<byte> span)
     {
         var value = span[0];
         span = span[1..];
         return value;
     }
 
-    private static string? ReadString(ref ReadOnlySpan<byte> span)
+    internal static string? ReadString(ref ReadOnlySpan<byte> span)
     {
         var length = (int)ReadUInt32(ref span);
         if (length < 0)
@@ -227,7 +227,7 @@ internal static class DefinitionOperation
         return value;
     }
 
-    private static byte[] ReadBytes(ref ReadOnlySpan<byte> span)
+    internal static byte[] ReadBytes(ref ReadOnlySpan<byte> span)
     {
         var length = (int)ReadUInt32(ref span);
         var value = span[..length].ToArray();
@@ -235,13 +235,13 @@ internal static class DefinitionOperation
         return value;
     }
 
-    private static void WriteByte(JournalBatch batch, byte value)
+    internal static void WriteByte(JournalBatch batch, byte value)
     {
         batch.GetSpan(1)[0] = value;
         batch.Advance(1);
     }
 
-    private static void WriteUInt32(JournalBatch batch, uint value)
+    internal static void WriteUInt32(JournalBatch batch, uint value)
     {
         BinaryPrimitives.WriteUInt32LittleEndian(batch.GetSpan(4), value);
         batch.Advance(4);
@@ -253,7 +253,7 @@ internal static class DefinitionOperation
         batch.Advance(8);
     }
 
-    private static void WriteString(JournalBatch batch, string? value)
+    internal static void WriteString(JournalBatch batch, string? value)
     {
         if (value is null)
         {
@@ -264,7 +264,7 @@ internal static class DefinitionOperation
         WriteBytes(batch, Encoding.UTF8.GetBytes(value));
     }
 
-    private static void WriteBytes(JournalBatch batch, ReadOnlySpan<byte> value)
+    internal static void WriteBytes(JournalBatch batch, ReadOnlySpan<byte> value)
     {
         WriteUInt32(batch, (uint)value.Length);
         batch.Write(value);

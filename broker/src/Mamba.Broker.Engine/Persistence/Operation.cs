@@ -25,6 +25,12 @@ internal enum OperationKind : byte
 
     /// <summary>Ids of messages that an address remembers.</summary>
     DuplicateIds = 10,
+
+    /// <summary>A terminus whose unsettled state outlives the broker.</summary>
+    DefineTerminus = 11,
+
+    /// <summary>Messages that a durable terminus holds, or holds no longer.</summary>
+    Hold = 12,
 }
 
 [Flags]

@@ -80,7 +80,7 @@ internal sealed class RecoveredQueue(uint id)
     }
 
     /// <summary>Matches the lists and puts what is left on the queue, in the order of message ids.</summary>
-    public long Restore(QueueHost host, SegmentLedger ledger, long now)
+    public long Restore(QueueHost host, SegmentLedger ledger, RecoveredHolds holds, long now)
     {
         if (!_entriesSorted)
         {
@@ -100,7 +100,7 @@ internal sealed class RecoveredQueue(uint id)
                 end++;
             }
 
-            restored += RestoreOne(host, ledger, now, i, end, ref removed, ref counted);
+            restored += RestoreOne(host, ledger, holds, now, i, end, ref removed, ref counted);
             i = end;
             Free(i >> EntryChunk.SizeLog2);
         }
@@ -114,7 +114,7 @@ internal sealed class RecoveredQueue(uint id)
 
     /// <summary>One message, of which the journal may hold several copies: the highest version counts, then the latest.</summary>
     private int RestoreOne(
-        QueueHost host, SegmentLedger ledger, long now, int first, int end, ref Span<RecoveredMark> removed, ref Span<RecoveredMark> counted)
+        QueueHost host, SegmentLedger ledger, RecoveredHolds holds, long now, int first, int end, ref Span<RecoveredMark> removed, ref Span<RecoveredMark> counted)
     {
         var winner = first;
         for (var i = first + 1; i < end; i++)
@@ -155,7 +155,8 @@ internal sealed class RecoveredQueue(uint id)
         var parked = _parked.Count > 0 && _parked.TryGetValue(messageId, out var waiting) && waiting.DeliveryCount >= chosen.DeliveryCount ? waiting.DueAt : 0;
         var priority = PriorityOf(chosen);
         chosen.AcquireCount = 0;
-        host.Restore(priority, chosen, Math.Max(deliverAt, parked), parked > deliverAt, now, _groups.Count == 0 ? 0 : _groups.GetValueOrDefault(messageId));
+        var token = host.Restore(priority, chosen, Math.Max(deliverAt, parked), parked > deliverAt, now, _groups.Count == 0 ? 0 : _groups.GetValueOrDefault(messageId));
+        holds.Restored(host, token, messageId, chosen.Location, ledger);
         return 1;
     }
 

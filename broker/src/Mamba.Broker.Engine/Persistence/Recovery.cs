@@ -18,6 +18,11 @@ internal sealed class Recovery(EngineOptions options) : IJournalReplay
 
     public RecoveredIds Ids { get; } = new(options.LargestDuplicateWindow);
 
+    public Dictionary<uint, TerminusDefinition> Termini { get; } = [];
+
+    /// <summary>Messages that durable termini hold.</summary>
+    public RecoveredHolds Holds => field ??= new RecoveredHolds(Termini);
+
     public ulong LastMessageId { get; private set; }
 
     public uint LastQueueId { get; private set; }
@@ -45,6 +50,9 @@ internal sealed class Recovery(EngineOptions options) : IJournalReplay
                 case OperationKind.DuplicateIds:
                     DuplicateOperation.Read(ref rest, address.Segment, Ids);
                     break;
+                case OperationKind.Hold:
+                    OnHold(address, ref rest);
+                    break;
                 case OperationKind.Turn:
                     rest = rest[ListOperation.TurnSize..];
                     break;
@@ -67,7 +75,7 @@ internal sealed class Recovery(EngineOptions options) : IJournalReplay
         }
 
         _last = null;
-        return queue.Restore(host, ledger, now);
+        return queue.Restore(host, ledger, Holds, now);
     }
 
     /// <summary>Whether anything was said about a queue.</summary>
@@ -136,6 +144,22 @@ internal sealed class Recovery(EngineOptions options) : IJournalReplay
         }
     }
 
+    private void OnHold(RecordAddress address, ref ReadOnlySpan<byte> rest)
+    {
+        var count = BinaryPrimitives.ReadInt32LittleEndian(rest[4..]);
+        rest = rest[ListOperation.HeaderSize..];
+        for (; count > 0; count--)
+        {
+            Holds.Note(
+                BinaryPrimitives.ReadUInt32LittleEndian(rest[8..]),
+                BinaryPrimitives.ReadUInt64LittleEndian(rest),
+                BinaryPrimitives.ReadUInt32LittleEndian(rest[12..]),
+                BinaryPrimitives.ReadUInt16LittleEndian(rest[16..]),
+                address.Segment);
+            rest = rest[HoldOperation.ItemSize..];
+        }
+    }
+
     private void OnDefinition(RecordAddress address, ref ReadOnlySpan<byte> rest)
     {
         var kind = (OperationKind)rest[0];
@@ -152,15 +176,22 @@ internal sealed class Recovery(EngineOptions options) : IJournalReplay
                 Subscriptions[subscription.Id] = subscription;
                 LastQueueId = Math.Max(LastQueueId, subscription.Id);
                 break;
+            case OperationKind.DefineTerminus:
+                var terminus = TerminusDefinition.Read(ref rest);
+                Termini[terminus.Id] = terminus;
+                LastQueueId = Math.Max(LastQueueId, terminus.Id);
+                break;
             case OperationKind.Delete:
                 var id = DefinitionOperation.ReadUInt32(ref rest);
                 Nodes.Remove(id);
                 Subscriptions.Remove(id);
+                Termini.Remove(id);
                 LastQueueId = Math.Max(LastQueueId, id);
                 break;
             case OperationKind.Snapshot:
                 Nodes.Clear();
                 Subscriptions.Clear();
+                Termini.Clear();
                 LastMessageId = Math.Max(LastMessageId, (ulong)DefinitionOperation.ReadInt64(ref rest));
                 LastQueueId = Math.Max(LastQueueId, DefinitionOperation.ReadUInt32(ref rest));
                 break;

@@ -156,6 +156,12 @@ internal sealed class Relocation(EngineContext context, int segment)
                     corrections.Add(new Correction(copy.Entry.MessageId, copy.To, waiting));
                 }
 
+                // What says that a terminus holds it may go with the segment, so it is said again.
+                if (copy.Entry.Persistent && host.HolderOf(copy.Entry.Token, copy.Entry.MessageId) is { Terminus: not 0 } holder)
+                {
+                    corrections.Add(new Correction(copy.Entry.MessageId, copy.To, null, holder.Terminus, holder.AcquireCount));
+                }
+
                 break;
             case RelocateResult.Busy:
                 busy.Add(copy);
@@ -192,7 +198,11 @@ internal sealed class Relocation(EngineContext context, int segment)
         batch.BeginRecord();
         foreach (var correction in corrections)
         {
-            if (correction.Waiting is { } waiting)
+            if (correction.Terminus != 0)
+            {
+                HoldOperation.Write(batch, host.Id, correction.Terminus, [new HoldMark(correction.MessageId, correction.Copy, correction.AcquireCount)]);
+            }
+            else if (correction.Waiting is { } waiting)
             {
                 ParkOperation.Append(batch, correction.MessageId, host.Id, waiting);
             }
@@ -216,7 +226,7 @@ internal sealed class Relocation(EngineContext context, int segment)
 
     private readonly record struct PlacedCopy(SegmentEntry Entry, MessageLocation To);
 
-    private readonly record struct Correction(ulong MessageId, MessageLocation Copy, Waiting? Waiting);
+    private readonly record struct Correction(ulong MessageId, MessageLocation Copy, Waiting? Waiting, uint Terminus = 0, ushort AcquireCount = 0);
 
     private sealed class Completion(Relocation relocation, QueueHost host, JournalBatch batch) : EngineCompletion
     {

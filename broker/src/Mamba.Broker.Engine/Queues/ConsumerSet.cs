@@ -36,6 +36,28 @@ internal sealed class ConsumerSet
     /// <summary>The consumers that filter or browse.</summary>
     public List<QueueConsumer> Scanners => _scanners;
 
+    /// <summary>Who has a slot, a keeper perhaps; null for none.</summary>
+    public QueueConsumer? AtSlot(ushort slot) => slot == 0 || slot > _slots.Length ? null : _slots[slot - 1];
+
+    /// <summary>Gives a slot to a holder that is no consumer.</summary>
+    public void AddKeeper(QueueConsumer keeper) => keeper.Slot = TakeSlot(keeper);
+
+    public void RemoveKeeper(QueueConsumer keeper) => _slots[keeper.Slot - 1] = null;
+
+    /// <summary>Removes and lists all keepers; consumers are gone already.</summary>
+    public void RemoveKeepers(List<QueueConsumer> removed)
+    {
+        foreach (ref var slot in _slots.AsSpan())
+        {
+            if (slot is { } keeper)
+            {
+                keeper.IsAttached = false;
+                removed.Add(keeper);
+                slot = null;
+            }
+        }
+    }
+
     public QueueConsumer this[int index] => _consumers[index];
 
     /// <summary>Adds a consumer behind those of its priority, and gives it a slot (1 to 65,535). It counts as waiting.</summary>

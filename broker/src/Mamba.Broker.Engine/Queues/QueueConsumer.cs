@@ -52,6 +52,9 @@ internal sealed class QueueConsumer(QueueHost host, SubscribeOptions options, IS
 
     public bool IsAttached { get; set; } = true;
 
+    /// <summary>The durable terminus that holds what this consumer acquires; 0 for none, as almost always.</summary>
+    public uint Terminus { get; set; }
+
     public long Available => host.AvailableCount;
 
     public bool IsLooking { get; set; }
@@ -68,6 +71,16 @@ internal sealed class QueueConsumer(QueueHost host, SubscribeOptions options, IS
             host.Settle(this, settlements, observer);
         }
     }
+
+    public HeldMessages? Suspend() => host.Suspend(this);
+
+    public bool Adopt(HeldMessages held, List<AcquiredMessage> into)
+    {
+        ArgumentNullException.ThrowIfNull(held);
+        return ReferenceEquals(held.Keeper.Host, host) && host.Adopt(held.Keeper, this, into);
+    }
+
+    public void Hold(ReadOnlySpan<long> tokens, Action<bool> done) => host.Hold(this, tokens, done);
 
     public void Close(SettleOnClose mode) => host.CloseConsumer(this, mode == SettleOnClose.Failed);
 

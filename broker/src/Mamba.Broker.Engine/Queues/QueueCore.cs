@@ -99,7 +99,7 @@ internal sealed partial class QueueCore
     /// <param name="parked">Whether it waits because a delivery failed.</param>
     /// <param name="now">Unix milliseconds.</param>
     /// <param name="group">Its group, 0 = none.</param>
-    public void Restore(byte priority, in QueueEntry entry, long deliverAt, bool parked, long now, uint group)
+    public long Restore(byte priority, in QueueEntry entry, long deliverAt, bool parked, long now, uint group)
     {
         var due = deliverAt <= now;
         var restored = entry;
@@ -116,6 +116,8 @@ internal sealed partial class QueueCore
         {
             NoteParked(token, restored, deliverAt);
         }
+
+        return token;
     }
 
     /// <summary>Wakes consumers for what is available.</summary>
@@ -266,6 +268,8 @@ internal sealed partial class QueueCore
             detached.Add(consumer);
         }
 
+        _consumers.RemoveKeepers(detached);
+
         QueueScan.RemoveAll(this, effects);
         _index.Clear();
         _index.Groups = null;
@@ -327,6 +331,11 @@ internal sealed partial class QueueCore
     /// <summary>The outcome table; AMQP 1.0 §3.4.</summary>
     internal SettleStep Decide(in Settlement outcome, ref QueueEntry entry, QueueConsumer consumer, long now, QueueEffects effects)
     {
+        if (consumer.Terminus != 0 && outcome.Outcome != OutcomeKind.Accepted)
+        {
+            QueueHolds.NoteUnheld(entry, effects);
+        }
+
         switch (outcome.Outcome)
         {
             case OutcomeKind.Accepted:
@@ -369,7 +378,8 @@ internal sealed partial class QueueCore
         return NeedsReview(outcome, entry) ? Review(outcome, ref entry, effects) : GiveBack(outcome, ref entry, now, effects);
     }
 
-    private void GiveBack(int level, QueueConsumer consumer, bool failed, long now, QueueEffects effects)
+    /// <summary>Gives back what a consumer holds on one level.</summary>
+    internal void GiveBack(int level, QueueConsumer consumer, bool failed, long now, QueueEffects effects)
     {
         var log = _index.Level(level);
         var sequence = log?.Head ?? 0;

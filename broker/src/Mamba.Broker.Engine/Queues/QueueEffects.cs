@@ -53,6 +53,9 @@ internal sealed class QueueEffects
 
     public List<CountedMessage> Counted { get; } = [];
 
+    /// <summary>Messages that a durable terminus does not hold any more, though they are still there.</summary>
+    public List<HoldMark> Unheld { get; } = [];
+
     public List<MessageMove> Moves { get; } = [];
 
     public List<MessageMerge> Merges { get; } = [];
@@ -75,6 +78,7 @@ internal sealed class QueueEffects
         Signals.Clear();
         Releases.Clear();
         Counted.Clear();
+        Unheld.Clear();
         Moves.Clear();
         Merges.Clear();
         Mentions.Clear();

@@ -110,11 +110,12 @@ internal sealed partial class QueueHost(EngineContext context, uint id, QueueNam
     }
 
     /// <summary>Puts back what recovery found; before anything else runs.</summary>
-    public void Restore(byte priority, in QueueEntry entry, long deliverAt, bool parked, long now, uint group)
+    public long Restore(byte priority, in QueueEntry entry, long deliverAt, bool parked, long now, uint group)
     {
-        _core.Restore(priority, entry, deliverAt, parked, now, group);
+        var token = _core.Restore(priority, entry, deliverAt, parked, now, group);
         Reserve(1, entry.BodyLength);
         Interlocked.Exchange(ref _nextDeadline, _core.NextDeadline);
+        return token;
     }
 
     public QueueConsumer Subscribe(SubscribeOptions subscribe, ISubscriber subscriber)
@@ -472,6 +473,11 @@ internal sealed partial class QueueHost(EngineContext context, uint id, QueueNam
         foreach (var (segment, on) in effects.Mentions)
         {
             context.Ledger.DependOn(segment, on);
+        }
+
+        if (effects.Unheld.Count > 0)
+        {
+            HoldCompletion.Append(this, terminus: 0, [.. effects.Unheld], sync: false, done: null);
         }
 
         foreach (var consumer in effects.Signals)

@@ -56,9 +56,15 @@ public sealed partial class UnitOfWork
     {
         ArgumentNullException.ThrowIfNull(node);
         ArgumentNullException.ThrowIfNull(message);
+        return AddOnce(node, message, id, bounded: true);
+    }
+
+    /// <summary>The same, and unless <paramref name="bounded"/> whatever the limits of transactions.</summary>
+    internal PublishOutcome AddOnce(IMessageNode node, StoredMessage message, DuplicateId id, bool bounded = false)
+    {
         if (id.IsNone || node.Duplicates is not { } window)
         {
-            return AddPublishCore(node, message);
+            return bounded ? AddPublishCore(node, message) : AddCopy(node, message);
         }
 
         if (window.IsKnown(id))
@@ -67,7 +73,7 @@ public sealed partial class UnitOfWork
             return PublishOutcome.Duplicate;
         }
 
-        var outcome = AddPublishCore(node, message);
+        var outcome = bounded ? AddPublishCore(node, message) : AddCopy(node, message);
         if (outcome == PublishOutcome.Accepted)
         {
             Open().Work.Add(window, id);

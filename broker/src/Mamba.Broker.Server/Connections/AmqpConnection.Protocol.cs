@@ -186,7 +186,7 @@ internal sealed partial class AmqpConnection
     {
         if (link.Tag is InboundLink inbound)
         {
-            inbound.OnAborted();
+            inbound.OnAborted(delivery);
         }
         else if (link.Tag is RequestLink requests)
         {
@@ -205,6 +205,7 @@ internal sealed partial class AmqpConnection
     void IConnectionHandler.OnSenderSettled(ReceiverEndpoint link, uint deliveryId, DeliveryState? state)
     {
         // The sender has our outcome: with receiver-settle-mode second there is nothing left to remember.
+        (link.Tag as InboundLink)?.OnSenderSettled(deliveryId);
     }
 
     /// <summary>The peer reuses a link name of its container: the old link is detached as stolen before this completes, in a turn.</summary>
@@ -306,5 +307,7 @@ internal sealed partial class AmqpConnection
                 link.OnDetach(closed: false);
             }
         }
+
+        BeginExpiry(session);
     }
 }

@@ -199,6 +199,7 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
         }
 
         _settling.Clear();
+        FlushForgotten();
     }
 
     private void ApplyMail()
@@ -296,6 +297,8 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
         }
 
         _links.Clear();
+        FlushForgotten();
+        BeginExpiry(session: null);
         _transactions.RollBackAll();
         _server.Connections.ReleaseNames(this);
     }

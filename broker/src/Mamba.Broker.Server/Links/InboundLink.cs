@@ -4,6 +4,7 @@ using Mamba.Amqp.Transactions;
 using Mamba.Amqp.Transport;
 using Mamba.Broker.Engine;
 using Mamba.Broker.Server.Connections;
+using Mamba.Broker.Server.Links.Resumption;
 using Mamba.Broker.Server.Messages;
 
 namespace Mamba.Broker.Server.Links;
@@ -25,6 +26,7 @@ internal sealed partial class InboundLink : LinkHandler, IPublishObserver, IProd
     private readonly bool _canReject;
     private readonly DuplicateWindow? _duplicates;
     private readonly Outcome _duplicate;
+    private readonly InboundUnsettled? _unsettled;
 
     /// <param name="connection">The link's connection.</param>
     /// <param name="endpoint">Our end of the link.</param>
@@ -32,8 +34,10 @@ internal sealed partial class InboundLink : LinkHandler, IPublishObserver, IProd
     /// <param name="owner">Owner of the node when this link made it.</param>
     /// <param name="canReject">Whether the source's outcomes let us answer rejected; otherwise a refusal ends the link.</param>
     /// <param name="marksDuplicates">Whether the peer asked to see which of its messages were left out.</param>
+    /// <param name="terminus">What outlives the link; null when it is not resumable.</param>
     public InboundLink(
-        AmqpConnection connection, ReceiverEndpoint endpoint, IMessageNode? node, TerminusOwner owner, bool canReject, bool marksDuplicates)
+        AmqpConnection connection, ReceiverEndpoint endpoint, IMessageNode? node, TerminusOwner owner, bool canReject, bool marksDuplicates,
+        IncomingTerminus? terminus)
         : base(connection, endpoint)
     {
         _endpoint = endpoint;
@@ -44,6 +48,7 @@ internal sealed partial class InboundLink : LinkHandler, IPublishObserver, IProd
         _canReject = canReject;
         _duplicates = node?.Duplicates;
         _duplicate = marksDuplicates ? MarkedAccepted.Duplicate : Accepted.Instance;
+        _unsettled = terminus is null ? null : new InboundUnsettled(connection, this, endpoint, terminus);
         node?.AddProducer(this);
     }
 
@@ -52,6 +57,16 @@ internal sealed partial class InboundLink : LinkHandler, IPublishObserver, IProd
     /// <summary>One complete message from the peer.</summary>
     public void OnDelivery(in IncomingDelivery delivery, ReadOnlySpan<byte> payload)
     {
+        if (_unsettled is not null && _unsettled.TryAnswer(delivery))
+        {
+            if (!IsGone)
+            {
+                GiveCreditBack();
+            }
+
+            return;
+        }
+
         if (delivery.MessageFormat != 0)
         {
             Refuse(
@@ -109,6 +124,10 @@ internal sealed partial class InboundLink : LinkHandler, IPublishObserver, IProd
             Connection.Batch.Add(node, incoming.Message, observer: null, 0, id);
             GiveCreditBack();
         }
+        else if (_unsettled is not null)
+        {
+            _unsettled.Publish(incoming, node, id);
+        }
         else
         {
             Connection.Batch.Add(node, incoming.Message, this, incoming.DeliveryId, id);
@@ -121,6 +140,9 @@ internal sealed partial class InboundLink : LinkHandler, IPublishObserver, IProd
         incoming.Message.Release();
         Refuse(incoming.DeliveryId, incoming.Settled, incoming.Transaction, incoming.Tag, error);
     }
+
+    /// <summary>Ends the link with an error; what it has unsettled may be resumed.</summary>
+    public void Fail(AmqpError error) => Detach(error);
 
     /// <summary>The message is lost to its transaction, which must not be committed without it.</summary>
     public void SpoilTransaction(in Incoming incoming, string reason)
@@ -135,7 +157,14 @@ internal sealed partial class InboundLink : LinkHandler, IPublishObserver, IProd
     void IPublishObserver.OnPublished(ReadOnlySpan<PublishResult> results) => Connection.Mail.Post(this, results);
 
     /// <summary>The sender took a message back half-way: its credit is used, nothing else happened.</summary>
-    public void OnAborted() => GiveCreditBack();
+    public void OnAborted(in IncomingDelivery delivery)
+    {
+        _unsettled?.OnAborted(delivery);
+        GiveCreditBack();
+    }
+
+    /// <summary>The sender settled a delivery that it had our outcome of.</summary>
+    public void OnSenderSettled(uint deliveryId) => _unsettled?.OnSenderSettled(deliveryId);
 
     /// <summary>Any thread.</summary>
     void IProducer.OnRoom() => Connection.Post(() =>
@@ -174,6 +203,7 @@ internal sealed partial class InboundLink : LinkHandler, IPublishObserver, IProd
         }
         else
         {
+            _unsettled?.OnRefused((uint)result.Token);
             Reject((uint)result.Token, transaction: null, error);
         }
 
@@ -185,6 +215,7 @@ internal sealed partial class InboundLink : LinkHandler, IPublishObserver, IProd
         _node?.RemoveProducer(this);
         ReleaseNode(_owner, clean);
         _router?.Drop(this);
+        _unsettled?.Leave(ended: closed && _endpoint.IsDetachReceived);
     }
 
     private void Enlist(in Incoming incoming, IMessageNode node, DuplicateId id, TransactionalState state)
@@ -287,7 +318,7 @@ internal sealed partial class InboundLink : LinkHandler, IPublishObserver, IProd
     }
 
     /// <summary>With receiver-settle-mode second the sender settles first; its settlement makes the engine forget the delivery.</summary>
-    private void Answer(uint deliveryId, DeliveryState state) =>
+    public void Answer(uint deliveryId, DeliveryState state) =>
         _endpoint.Disposition(deliveryId, deliveryId, state, settled: _endpoint.ReceiverSettleMode == ReceiverSettleMode.First);
 
     private void GiveCreditBack() => _credit.GiveBack();

@@ -6,6 +6,7 @@ using Mamba.Amqp.Types;
 using Mamba.Broker.Engine;
 using Mamba.Broker.Server.Connections;
 using Mamba.Broker.Server.Links.Replies;
+using Mamba.Broker.Server.Links.Resumption;
 using Mamba.Broker.Server.Management;
 using Mamba.Broker.Server.Security;
 
@@ -15,7 +16,7 @@ namespace Mamba.Broker.Server.Links;
 /// Answers attach: finds or makes what the terminus means, subscribes, and replies with what is really in force; or refuses.
 /// Runs in turns of its connection, coming back to one after every wait.
 /// </summary>
-internal sealed class LinkBinder(AmqpConnection connection)
+internal sealed partial class LinkBinder(AmqpConnection connection)
 {
     /// <summary>Characters of the container-id, and of the link's name, that go into the address of a node made for the link.</summary>
     private const int NameInAddress = 48;
@@ -55,6 +56,10 @@ internal sealed class LinkBinder(AmqpConnection connection)
         catch (EngineException e)
         {
             Refuse(link, attach, Refusal.From(e));
+        }
+        catch (AmqpException e) when (e.Scope == AmqpErrorScope.Link)
+        {
+            Refuse(link, attach, e.Error);
         }
     }
 
@@ -132,9 +137,16 @@ internal sealed class LinkBinder(AmqpConnection connection)
             return;
         }
 
-        var handler = new InboundLink(connection, link, node, owner, CanReject(attach.Source), DuplicateMark.IsAsked(attach));
+        var terminus = await connection.InTurn(OpenIncomingAsync(ResumptionTerms.Of(target, attach), attach));
+        if (IsAbandoned(link))
+        {
+            Abandon(link, owner, terminus);
+            return;
+        }
+
+        var handler = new InboundLink(connection, link, node, owner, CanReject(attach.Source), DuplicateMark.IsAsked(attach), terminus);
         Adopt(link, handler);
-        var reply = ReplyToSender(attach, node is null ? new Target() : DescribeTarget(target, node));
+        var reply = Resume(link, terminus, ReplyToSender(attach, DescribeTarget(target, node, terminus?.Terms)));
         DuplicateMark.Grant(attach, reply);
         link.Attach(reply);
         handler.Open();
@@ -184,19 +196,38 @@ internal sealed class LinkBinder(AmqpConnection connection)
 
             var terms = new OutboundTerms(node.Address, settled, source.DefaultOutcome, binding.CloseTerminus, owner);
             var handler = new OutboundLink(connection, link, terms);
+            ISubscription subscription;
             try
             {
-                var subscription = binding.Subscribe(handler);
-                Adopt(link, handler);
-                link.Attach(ReplyToReceiver(attach, DescribeSource(source, node, binding)));
-                handler.Open(subscription);
-                return;
+                subscription = binding.Subscribe(handler);
             }
             catch (EngineException e) when (attempt < MaxAttempts && binding.IsOvertaken(e))
             {
                 // It ended between our finding it and our joining: it is made anew.
+                continue;
             }
+
+            await JoinAsync(link, attach, node, binding, handler, subscription, owner);
+            return;
         }
+    }
+
+    /// <summary>The subscription is there: finds what the link resumes, and answers.</summary>
+    private async Task JoinAsync(
+        SenderEndpoint link, Attach attach, IMessageNode node, SourceBinding binding, OutboundLink handler, ISubscription subscription, TerminusOwner owner)
+    {
+        var (terminus, resumption) = await connection.InTurn(OpenAsync(attach, node, binding, subscription));
+        if (IsAbandoned(link))
+        {
+            Abandon(link, owner, subscription, terminus, resumption);
+            return;
+        }
+
+        Adopt(link, handler);
+        var reply = ReplyToReceiver(attach, DescribeSource(attach.Source!, node, binding, terminus?.Terms));
+        reply.Unsettled = resumption?.Map;
+        link.Attach(reply);
+        handler.Open(subscription, terminus, resumption);
     }
 
     private void BindRequests(ReceiverEndpoint link, Attach attach, Target target)
@@ -319,21 +350,23 @@ internal sealed class LinkBinder(AmqpConnection connection)
         connection.Register(handler);
     }
 
-    private static Target DescribeTarget(Target asked, IMessageNode node) => new()
+    private static Target DescribeTarget(Target asked, IMessageNode? node, ResumptionTerms? terms) => node is null && terms is null ? new Target() : new()
     {
-        Address = asked.Dynamic ? node.Address : asked.Address,
-        Durable = TerminusDurability.None,
-        ExpiryPolicy = TerminusExpiryPolicy.LinkDetach,
+        Address = asked.Dynamic ? node!.Address : asked.Address,
+        Durable = terms?.Durability ?? TerminusDurability.None,
+        ExpiryPolicy = terms?.ExpiryPolicy ?? TerminusExpiryPolicy.LinkDetach,
+        Timeout = terms?.Timeout ?? 0,
         Dynamic = asked.Dynamic,
         DynamicNodeProperties = asked.Dynamic ? LifetimePolicies.Write(LifetimePolicies.Read(asked.DynamicNodeProperties)) : null,
-        Capabilities = TerminusCapabilities.Describe(node),
+        Capabilities = node is null ? null : TerminusCapabilities.Describe(node),
     };
 
-    private static Source DescribeSource(Source asked, IMessageNode node, SourceBinding binding) => new()
+    private static Source DescribeSource(Source asked, IMessageNode node, SourceBinding binding, ResumptionTerms? terms) => new()
     {
         Address = asked.Dynamic ? node.Address : asked.Address,
-        Durable = binding.IsDurable ? TerminusDurability.UnsettledState : TerminusDurability.None,
-        ExpiryPolicy = binding.IsDurable ? TerminusExpiryPolicy.Never : TerminusExpiryPolicy.LinkDetach,
+        Durable = binding.IsDurable ? TerminusDurability.UnsettledState : terms?.Durability ?? TerminusDurability.None,
+        ExpiryPolicy = terms?.ExpiryPolicy ?? (binding.IsDurable ? TerminusExpiryPolicy.Never : TerminusExpiryPolicy.LinkDetach),
+        Timeout = terms?.Timeout ?? 0,
         Dynamic = asked.Dynamic,
         DynamicNodeProperties = asked.Dynamic ? LifetimePolicies.Write(LifetimePolicies.Read(asked.DynamicNodeProperties)) : null,
         DistributionMode = binding.IsCopy ? DistributionMode.Copy : DistributionMode.Move,

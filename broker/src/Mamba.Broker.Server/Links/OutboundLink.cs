@@ -5,6 +5,7 @@ using Mamba.Amqp.Transactions;
 using Mamba.Amqp.Transport;
 using Mamba.Broker.Engine;
 using Mamba.Broker.Server.Connections;
+using Mamba.Broker.Server.Links.Resumption;
 using Mamba.Broker.Server.Messages;
 
 namespace Mamba.Broker.Server.Links;
@@ -33,6 +34,9 @@ internal sealed class OutboundLink : SendingLink, ISubscriber
     private OutgoingDelivery _current;
     private ulong _lastTag;
     private int _signalled;
+    private OutgoingTerminus? _terminus;
+    private OutboundResumption? _resumption;
+    private bool _isStoring;
 
     public OutboundLink(AmqpConnection connection, SenderEndpoint endpoint, OutboundTerms terms)
         : base(connection, endpoint)
@@ -51,9 +55,15 @@ internal sealed class OutboundLink : SendingLink, ISubscriber
     public override Func<Task>? CloseTerminus { get; }
 
     /// <summary>Connects the link to its messages; until then signals are remembered only.</summary>
-    public void Open(ISubscription subscription)
+    /// <param name="subscription">Where its messages come from.</param>
+    /// <param name="terminus">What outlives the link; null when it is not resumable.</param>
+    /// <param name="resumption">What it resumes; null with the terminus.</param>
+    public void Open(ISubscription subscription, OutgoingTerminus? terminus, OutboundResumption? resumption)
     {
         _subscription = subscription;
+        _terminus = terminus;
+        _resumption = resumption;
+        resumption?.Begin(subscription, _settlements);
         Connection.MarkReady(this);
     }
 
@@ -149,6 +159,11 @@ internal sealed class OutboundLink : SendingLink, ISubscriber
     {
         if (!IsGone)
         {
+            if (_resumption is { IsDone: false } && result.Status != SettleStatus.JournalFailed && _resumption.OnSettled(result.Token))
+            {
+                Connection.MarkReady(this);
+            }
+
             _settlements.OnSettled(result);
         }
     }
@@ -156,21 +171,55 @@ internal sealed class OutboundLink : SendingLink, ISubscriber
     protected override void Release(bool clean, bool closed)
     {
         var failed = !clean && _defaultOutcome is Modified { DeliveryFailed: true };
-        if (failed)
+        if (failed || _terminus is not null)
         {
             ReleaseUnwritten();
         }
 
         _settlements.Flush();
         DropPulled();
-        _subscription?.Close(failed ? SettleOnClose.Failed : SettleOnClose.Released);
+        if (_terminus is not null && !(closed && _endpoint.IsDetachReceived))
+        {
+            Suspend(_terminus, failed);
+        }
+        else
+        {
+            _subscription?.Close(failed ? SettleOnClose.Failed : SettleOnClose.Released);
+            _resumption?.Drop();
+            if (_terminus is not null)
+            {
+                Server.Termini.Discard(_terminus);
+            }
+        }
+
         ReleaseNode(_owner, clean);
         _header.Dispose();
     }
 
+    /// <summary>What the peer has not settled stays ours and held until the link is resumed.</summary>
+    private void Suspend(OutgoingTerminus terminus, bool failed)
+    {
+        _resumption?.Drop();
+        terminus.IsLost = failed;
+        terminus.Held = _subscription.Suspend();
+        if (terminus.Held is null)
+        {
+            Server.Termini.Discard(terminus);
+        }
+        else
+        {
+            Connection.Suspend(terminus, _endpoint);
+        }
+    }
+
     private bool TakeNext()
     {
-        while (true)
+        if (_resumption is { IsDone: false } resumption)
+        {
+            return TakeResumed(resumption);
+        }
+
+        while (!_isStoring)
         {
             if (_next == _count && !Pull())
             {
@@ -190,12 +239,51 @@ internal sealed class OutboundLink : SendingLink, ISubscriber
             MessageEgress.WriteHeader(_header, message, Connection);
             _current = new OutgoingDelivery
             {
-                Tag = DeliveryTag.FromUInt64(_lastTag++),
+                Tag = DeliveryTag.FromUInt64(_terminus is null ? _lastTag++ : message.MessageId),
                 IsSettled = _settled,
                 Context = message.Token,
             };
             return true;
         }
+
+        return false;
+    }
+
+    /// <summary>A delivery of an earlier attachment: with its message, or with nothing but the outcome.</summary>
+    private bool TakeResumed(OutboundResumption resumption)
+    {
+        while (!resumption.IsDone)
+        {
+            if (resumption.TakeNext() is not { } resumed)
+            {
+                return false;
+            }
+
+            _header.Clear();
+            var isConcluded = resumed.State is Outcome;
+            _body = isConcluded ? StoredMessage.Rent(0) : resumed.Message.Message ?? Load(resumed.Message);
+            if (_body is null)
+            {
+                continue;
+            }
+
+            if (!isConcluded)
+            {
+                MessageEgress.WriteHeader(_header, resumed.Message, Connection);
+            }
+
+            _current = new OutgoingDelivery
+            {
+                Tag = resumed.Tag,
+                IsSettled = isConcluded,
+                IsResumed = true,
+                State = resumed.State,
+                Context = resumed.Message.Token,
+            };
+            return true;
+        }
+
+        return TakeNext();
     }
 
     private bool Pull()
@@ -215,16 +303,48 @@ internal sealed class OutboundLink : SendingLink, ISubscriber
 
         _next = 0;
         _count = _subscription.Acquire(_pulled.AsSpan(0, takes));
+        if (_count > 0 && _terminus is { Durable: not null })
+        {
+            StoreHolds();
+            return false;
+        }
+
         return _count > 0;
+    }
+
+    /// <summary>Before they go out it is on disk that they are ours: after a crash nobody else may get what our peer perhaps has.</summary>
+    private void StoreHolds()
+    {
+        var tokens = new long[_count];
+        for (var i = 0; i < _count; i++)
+        {
+            tokens[i] = _pulled[i].Token;
+        }
+
+        _isStoring = true;
+        _subscription.Hold(tokens, stored => Connection.Post(() => OnHoldsStored(stored)));
+    }
+
+    private void OnHoldsStored(bool stored)
+    {
+        _isStoring = false;
+        if (!IsGone && !stored)
+        {
+            Detach(Refusal.From(PublishOutcome.JournalFailed, _address)!);
+        }
+        else if (!IsGone)
+        {
+            Connection.MarkReady(this);
+        }
     }
 
     /// <summary>What can be written now: what is pulled beyond it would be kept from other consumers.</summary>
     private int CanTake()
     {
         var takes = Math.Min(Math.Min(_endpoint.Credit, _endpoint.Session.RemoteIncomingWindow), PullSize);
-        if (_settled || takes == 0)
+        if (_settled || takes == 0 || _endpoint.IsMapIncomplete)
         {
-            return (int)takes;
+            return _endpoint.IsMapIncomplete ? 0 : (int)takes;
         }
 
         var room = _endpoint.UnsettledRoom;
@@ -307,7 +427,7 @@ internal sealed class OutboundLink : SendingLink, ISubscriber
     /// <summary>What was pulled and not begun cannot have failed at the peer: it goes back without being counted.</summary>
     private void ReleaseUnwritten()
     {
-        if (_body is not null && !_current.IsStarted)
+        if (_body is not null && !_current.IsStarted && !_current.IsResumed)
         {
             _settlements.Release(_current.Context);
         }
