@@ -124,7 +124,7 @@ internal sealed class MemoryTests
             recovered.Remove(id, 1);
         }
 
-        Assert.That(recovered.Restore(host, new SegmentLedger(), now: 0), Is.EqualTo(1600));
+        Assert.That(recovered.Restore(host, new SegmentLedger(), new RecoveredHolds([]), now: 0), Is.EqualTo(1600));
         var consumer = host.Subscribe(new SubscribeOptions(), new SilentSubscriber());
         var taken = new AcquiredMessage[2000];
         Assert.That(consumer.Acquire(taken), Is.EqualTo(1600));

@@ -155,6 +155,18 @@ internal sealed record LimitOptions
     [Setting("How long a peer may leave the broker's output unread before it is cut off.", Min = 1_000, Max = 3_600_000)]
     public TimeSpan StalledPeerTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
+    [Setting("Links whose unsettled state outlives them, attached and suspended.", Min = 0, Max = 1_000_000)]
+    public int MaxResumableLinks { get; init; } = 1_000;
+
+    [Setting("How long the state of a suspended link is kept at most, whatever its expiry-policy says; 0 for no bound.", Min = 0, Max = 31_536_000_000)]
+    public TimeSpan SuspendedLinkTimeout { get; init; } = TimeSpan.FromDays(7);
+
+    [Setting("Bytes of incomplete messages kept for suspended links; beyond it they are sent again from the beginning.", Unit = SettingUnit.Bytes, Min = 0, Max = 1_099_511_627_776)]
+    public long MaxSuspendedBytes { get; init; } = 67_108_864;
+
+    [Setting("Unsettled deliveries of one link.", Min = 1, Max = 100_000)]
+    public int MaxUnsettledPerLink { get; init; } = 10_000;
+
     [Setting("Open transactions of one session.", Min = 1, Max = 1_024)]
     public int MaxTransactionsPerSession { get; init; } = 16;
 
