@@ -42,6 +42,7 @@ internal sealed partial class LinkBinder
     private async ValueTask<(OutgoingTerminus? Terminus, OutboundResumption? Resumption)> OpenOutgoingAsync(
         ResumptionTerms? terms, Attach attach, ISubscription subscription)
     {
+        var receiver = UnsettledMap.Read(attach.Unsettled);
         if (TakeExisting<OutgoingTerminus>(terms, attach) is { } existing)
         {
             List<AcquiredMessage> held = [];
@@ -53,7 +54,7 @@ internal sealed partial class LinkBinder
                     Server.Engine.AttachTerminus(durable, subscription);
                 }
 
-                return (existing, new OutboundResumption(held, attach, existing.IsLost));
+                return (existing, new OutboundResumption(held, receiver, !attach.IncompleteUnsettled, existing.IsLost, connection));
             }
 
             // What it held went with its queue; there is another now.
@@ -68,7 +69,7 @@ internal sealed partial class LinkBinder
         var terminus = new OutgoingTerminus(IdentityOf(attach), terms);
         Termini.Add(terminus);
         await DefineAsync(terminus, subscription);
-        return (terminus, new OutboundResumption([], attach, failed: false));
+        return (terminus, new OutboundResumption([], receiver, complete: true, failed: false, connection));
     }
 
     /// <summary>As <see cref="OpenOutgoingAsync"/>; a subscription whose terminus could not be opened is closed.</summary>

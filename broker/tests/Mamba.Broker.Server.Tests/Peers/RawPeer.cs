@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Net.Sockets;
@@ -267,7 +268,11 @@ internal sealed class RawPeer : IAsyncDisposable
             payload.AddRange(frame.Payload);
         }
         while (((Transfer)frame.Performative!).More);
-        return new ReceivedMessage(first.DeliveryId!.Value, first.Handle, AmqpMessage.Decode([.. payload]));
+        var tag = first.DeliveryTag.GetValueOrDefault();
+        return new ReceivedMessage(first.DeliveryId!.Value, first.Handle, AmqpMessage.Decode([.. payload]))
+        {
+            Tag = tag.Length == sizeof(ulong) ? BinaryPrimitives.ReadUInt64BigEndian(tag.Span) : 0,
+        };
     }
 
     /// <summary>Sends a message unsettled and waits for its outcome.</summary>
@@ -356,6 +361,9 @@ internal sealed class RawPeer : IAsyncDisposable
 /// <summary>A message as it came over a link.</summary>
 internal sealed record ReceivedMessage(uint DeliveryId, uint Handle, AmqpMessage Message)
 {
+    /// <summary>Its delivery-tag, where that is a number.</summary>
+    public ulong Tag { get; init; }
+
     public string Body => Message.Value as string ?? "";
 
     public MessageHeader Header => Message.Header ?? MessageHeader.Default;

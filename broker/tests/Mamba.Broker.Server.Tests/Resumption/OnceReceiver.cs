@@ -19,6 +19,10 @@ internal sealed class OnceReceiver(string queue, int messages)
 
     private readonly HashSet<DeliveryTag> _accepted = [];
     private readonly Dictionary<uint, DeliveryTag> _deliveries = [];
+    private int _sent;
+
+    /// <summary>After how many frames of its own, attach included, the next connection ends.</summary>
+    public int CutAt { get; set; } = int.MaxValue;
 
     /// <summary>How many are to be processed.</summary>
     public int Wanted { get; set; } = messages;
@@ -35,6 +39,7 @@ internal sealed class OnceReceiver(string queue, int messages)
     public async Task RunAsync(IPEndPoint endpoint, int frames, Func<RawPeer, Task<bool>> stop)
     {
         _deliveries.Clear();
+        _sent = 0;
         await using var peer = await RawPeer.BeginAsync(endpoint, Container);
         var map = new AmqpMap();
         foreach (var tag in _accepted)
@@ -42,7 +47,7 @@ internal sealed class OnceReceiver(string queue, int messages)
             map.Add(tag.ToArray(), Accepted.Instance);
         }
 
-        await peer.SendAsync(Frames.Of(new Attach
+        if (!await PutAsync(peer, Frames.Of(new Attach
         {
             Name = "once",
             Handle = 0,
@@ -51,15 +56,24 @@ internal sealed class OnceReceiver(string queue, int messages)
             Source = new Source { Address = queue, Durable = TerminusDurability.UnsettledState, ExpiryPolicy = TerminusExpiryPolicy.Never },
             Target = new Target { Address = "here" },
             Unsettled = map,
-        }));
+        })))
+        {
+            return;
+        }
+
         var attach = await peer.NextAsync<Attach>();
         Assert.That(attach.Source, Is.Not.Null, () => peer.Trace);
         _accepted.IntersectWith(UnsettledMap.Read(attach.Unsettled).Keys);
         uint count = 0;
-        await peer.SendAsync(Frames.Credit(0, Credit));
+        await PutAsync(peer, Frames.Credit(0, Credit));
         for (var seen = 0; !IsDone; seen++)
         {
             if (seen == frames && !await stop(peer))
+            {
+                return;
+            }
+
+            if (_sent > CutAt)
             {
                 return;
             }
@@ -74,12 +88,24 @@ internal sealed class OnceReceiver(string queue, int messages)
                 Assert.That(transfer.More, Is.False, "messages are small");
                 if (++count % 10 == 0)
                 {
-                    await peer.TrySendAsync(Frames.Credit(0, Credit, count));
+                    await PutAsync(peer, Frames.Credit(0, Credit, count));
                 }
             }
 
             await HandleAsync(peer, frame.Performative, frame.Payload);
         }
+    }
+
+    /// <summary>Sends a frame, unless the connection is to end before it; all that was sent before arrives.</summary>
+    private async Task<bool> PutAsync(RawPeer peer, byte[] frame)
+    {
+        if (_sent == CutAt)
+        {
+            peer.ShutdownSend();
+            await peer.ReadToEndAsync();
+        }
+
+        return _sent++ < CutAt && await peer.TrySendAsync(frame);
     }
 
     private async Task HandleAsync(RawPeer peer, object? performative, byte[] payload)
@@ -96,7 +122,7 @@ internal sealed class OnceReceiver(string queue, int messages)
                 Assert.That(_accepted.Add(tag), Is.True, () => $"a delivery that is unsettled came as a new one: {tag}");
                 Processed.Add(int.Parse((string)AmqpMessage.Decode(payload).Value!, CultureInfo.InvariantCulture));
                 _deliveries[transfer.DeliveryId!.Value] = tag;
-                await peer.TrySendAsync(Frames.Settle(transfer.DeliveryId.Value, Accepted.Instance, settled: false));
+                await PutAsync(peer, Frames.Settle(transfer.DeliveryId.Value, Accepted.Instance, settled: false));
                 break;
             case Disposition { Role: Role.Sender } settled:
                 for (var id = settled.First; id <= settled.LastOrFirst; id++)

@@ -18,7 +18,11 @@ internal sealed class OnceSender(string queue, int messages, int window = 8)
     private readonly Dictionary<DeliveryTag, int> _unsettled = [];
     private readonly Dictionary<uint, DeliveryTag> _deliveries = [];
     private int _next;
+    private int _sent;
     private uint _deliveryId;
+
+    /// <summary>After how many frames of its own, attach included, the next connection ends.</summary>
+    public int CutAt { get; set; } = int.MaxValue;
 
     /// <summary>Whether every message was sent, accepted and settled.</summary>
     public bool IsDone => _next == messages && _unsettled.Count == 0;
@@ -30,9 +34,10 @@ internal sealed class OnceSender(string queue, int messages, int window = 8)
     public async Task RunAsync(IPEndPoint endpoint, int frames, Func<RawPeer, Task<bool>> stop)
     {
         _deliveryId = 0;
+        _sent = 0;
         _deliveries.Clear();
         await using var peer = await RawPeer.BeginAsync(endpoint, Container);
-        await peer.SendAsync(Frames.Of(new Attach
+        if (!await PutAsync(peer, Frames.Of(new Attach
         {
             Name = "once",
             Handle = 0,
@@ -42,7 +47,11 @@ internal sealed class OnceSender(string queue, int messages, int window = 8)
             Target = new Target { Address = queue, Durable = TerminusDurability.UnsettledState, ExpiryPolicy = TerminusExpiryPolicy.Never },
             Unsettled = Map(),
             InitialDeliveryCount = 0,
-        }));
+        })))
+        {
+            return;
+        }
+
         var attach = await peer.NextAsync<Attach>();
         Assert.That(attach.Target, Is.Not.Null, () => peer.Trace);
         await peer.CreditAsync(0);
@@ -61,6 +70,11 @@ internal sealed class OnceSender(string queue, int messages, int window = 8)
                 await SendMoreAsync(peer);
             }
 
+            if (_sent > CutAt)
+            {
+                return;
+            }
+
             if (await peer.TryNextAsync() is not { } frame)
             {
                 return;
@@ -68,6 +82,18 @@ internal sealed class OnceSender(string queue, int messages, int window = 8)
 
             await HandleAsync(peer, frame.Performative);
         }
+    }
+
+    /// <summary>Sends a frame, unless the connection is to end before it; all that was sent before arrives.</summary>
+    private async Task<bool> PutAsync(RawPeer peer, byte[] frame)
+    {
+        if (_sent == CutAt)
+        {
+            peer.ShutdownSend();
+            await peer.ReadToEndAsync();
+        }
+
+        return _sent++ < CutAt && await peer.TrySendAsync(frame);
     }
 
     private AmqpMap Map()
@@ -131,11 +157,11 @@ internal sealed class OnceSender(string queue, int messages, int window = 8)
         };
         if (settled)
         {
-            await peer.TrySendAsync(Frames.Of(transfer));
+            await PutAsync(peer, Frames.Of(transfer));
         }
-        else if (await peer.TrySendAsync(Frames.Of(transfer with { More = true }, payload: message[..5])))
+        else if (await PutAsync(peer, Frames.Of(transfer with { More = true }, payload: message[..5])))
         {
-            await peer.TrySendAsync(Frames.Continuation(0, message[5..], more: false));
+            await PutAsync(peer, Frames.Continuation(0, message[5..], more: false));
         }
     }
 
@@ -154,7 +180,7 @@ internal sealed class OnceSender(string queue, int messages, int window = 8)
             _unsettled.Remove(_deliveries[id]);
         }
 
-        await peer.TrySendAsync(Frames.Of(new Disposition
+        await PutAsync(peer, Frames.Of(new Disposition
         {
             Role = Role.Sender, First = disposition.First, Last = disposition.Last, Settled = true, State = Accepted.Instance,
         }));

@@ -3,6 +3,7 @@ using Mamba.Amqp.Messaging;
 using Mamba.Amqp.Transport;
 using Mamba.Amqp.Types;
 using Mamba.Broker.Engine;
+using Mamba.Broker.Server.Connections;
 
 namespace Mamba.Broker.Server.Links.Resumption;
 
@@ -21,24 +22,26 @@ internal sealed class OutboundResumption
 
     /// <summary>Compares what we hold with the receiver's map.</summary>
     /// <param name="held">What we hold, in the order of the queue.</param>
-    /// <param name="attach">The receiver's attach.</param>
+    /// <param name="receiver">The receiver's map.</param>
+    /// <param name="complete">Whether that is complete.</param>
     /// <param name="failed">Whether what the receiver does not know counts as a failed delivery.</param>
-    public OutboundResumption(List<AcquiredMessage> held, Attach attach, bool failed)
+    /// <param name="connection">The link's connection.</param>
+    public OutboundResumption(
+        List<AcquiredMessage> held, Dictionary<DeliveryTag, DeliveryState?> receiver, bool complete, bool failed, AmqpConnection connection)
     {
-        var receiver = UnsettledMap.Read(attach.Unsettled);
         foreach (var message in held)
         {
             var tag = DeliveryTag.FromUInt64(message.MessageId);
             var known = receiver.TryGetValue(tag, out var state);
             Map.Add(tag.ToArray(), Beginning);
-            switch (DeliveryResumption.Decide(sender: null, known, state, !attach.IncompleteUnsettled))
+            switch (DeliveryResumption.Decide(sender: null, known, state, complete))
             {
                 case ResumptionStep.Resume:
                     _deliveries.Add(new ResumedDelivery(message, tag, Beginning, isReady: true));
                     continue;
                 case ResumptionStep.TakeOver:
                     _deliveries.Add(new ResumedDelivery(message, tag, state!, isReady: false));
-                    _takenOver.Add(SettlementQueue.ToSettlement(message.Token, (Outcome)state!));
+                    _takenOver.Add(ToSettlement(message.Token, (Outcome)state!, connection));
                     break;
                 case ResumptionStep.SendAnew:
                     // Back in its place: this link is the first to come for it, and sends it as a new delivery.
@@ -89,6 +92,19 @@ internal sealed class OutboundResumption
 
     /// <summary>The next delivery to send; null while it has to wait for its outcome to be stored.</summary>
     public ResumedDelivery? TakeNext() => !IsDone && _deliveries[_next].IsReady ? _deliveries[_next++] : null;
+
+    /// <summary>An outcome that cannot be is none: the message goes back.</summary>
+    private static Settlement ToSettlement(long token, Outcome outcome, AmqpConnection connection)
+    {
+        try
+        {
+            return SettlementQueue.ToSettlement(token, outcome, connection);
+        }
+        catch (AmqpException)
+        {
+            return new Settlement(token, OutcomeKind.Released);
+        }
+    }
 
     /// <summary>Lets go of what was not sent; it stays held.</summary>
     public void Drop()
