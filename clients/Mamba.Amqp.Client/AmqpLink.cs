@@ -120,7 +120,42 @@ public abstract class AmqpLink : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// Whether one of the two lists of unsettled deliveries did not fit a frame: nothing new is sent. Detach the link when what it resumes
+    /// is settled, and make it again.
+    /// </summary>
+    public bool IsMapIncomplete => Endpoint?.IsMapIncomplete ?? false;
+
     private protected bool IsEnding { get; private set; }
+
+    /// <summary>The expiry-policy and timeout, in seconds, of a terminus that is to be kept for a time, or for ever.</summary>
+    private protected static (Symbol Policy, uint Seconds) ExpiryOf(TimeSpan? keepFor) => keepFor is { } time
+        ? (TerminusExpiryPolicy.LinkDetach, (uint)Math.Clamp(Math.Ceiling(time.TotalSeconds), 1, uint.MaxValue))
+        : (TerminusExpiryPolicy.Never, 0);
+
+    /// <summary>Fails the link when the broker does not keep what is unsettled: what was asked for cannot be had.</summary>
+    private protected bool IsResumed(Attach remote)
+    {
+        if (remote.Unsettled is not null && remote.RcvSettleMode == ReceiverSettleMode.Second)
+        {
+            return true;
+        }
+
+        Endpoint?.Detach(closed: true, null);
+        Fail(ClientErrors.Make(
+            ErrorCondition.NotImplemented,
+            $"{What}: the broker does not keep unsettled deliveries of detached links, so that exactly once cannot be had; do without Unsettled",
+            AmqpErrorScope.Link));
+        return false;
+    }
+
+    private protected static void RequireName(string? name, object? unsettled)
+    {
+        if (unsettled is not null && string.IsNullOrEmpty(name))
+        {
+            throw new ArgumentException("a link that is to be resumed needs a Name, the same on every connection", nameof(name));
+        }
+    }
 
     private protected abstract bool IsGranted(Attach remote);
 

@@ -10,7 +10,7 @@ namespace Mamba.Amqp.Client;
 /// A link on which we receive. Messages wait here, no more of them than <see cref="ReceiverOptions.Credit"/>, until they are
 /// taken; or go straight to <see cref="ReceiverOptions.OnDelivery"/>. Thread-safe.
 /// </summary>
-public sealed class AmqpReceiver : AmqpLink
+public sealed partial class AmqpReceiver : AmqpLink
 {
     private readonly ReceiverOptions _options;
     private readonly Queue<ReceivedMessage> _ready = new();
@@ -24,6 +24,12 @@ public sealed class AmqpReceiver : AmqpLink
         : base(session, options.Name ?? session.Connection.NewLinkName("receiver"), address)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(options.Credit, nameof(options));
+        RequireName(options.Name, options.Unsettled);
+        if (options is { Unsettled: not null, OnDelivery: not null })
+        {
+            throw new ArgumentException("OnDelivery keeps no messages, so that there is nothing to resume; take messages with ReceiveAsync", nameof(options));
+        }
+
         _options = options;
     }
 
@@ -180,6 +186,11 @@ public sealed class AmqpReceiver : AmqpLink
     {
         ArgumentNullException.ThrowIfNull(message);
         ArgumentNullException.ThrowIfNull(outcome);
+        if (_options.Unsettled is not null && transaction is null && ReferenceEquals(message.Receiver.Unsettled, _options.Unsettled))
+        {
+            return message.Receiver.DecideAsync(message, outcome, ct);
+        }
+
         if (!ReferenceEquals(message.Receiver, this))
         {
             throw new ArgumentException("settle a message on the receiver it came from", nameof(message));
@@ -210,18 +221,24 @@ public sealed class AmqpReceiver : AmqpLink
 
     internal void Begin(SessionEndpoint session)
     {
+        var keeps = _options.Unsettled is not null;
+        var (policy, seconds) = keeps ? ExpiryOf(_options.KeepFor)
+            : _options.Durable ? (TerminusExpiryPolicy.Never, 0u)
+            : (TerminusExpiryPolicy.LinkDetach, 0u);
         _endpoint = session.CreateReceiver(new Attach
         {
             Name = Name,
-            SndSettleMode = _options.SenderSettleMode,
-            RcvSettleMode = _options.SettleMode,
+            SndSettleMode = keeps ? SenderSettleMode.Unsettled : _options.SenderSettleMode,
+            RcvSettleMode = keeps ? ReceiverSettleMode.Second : _options.SettleMode,
+            Unsettled = _options.Unsettled?.Map(),
             Source = new Source
             {
                 Address = _options.Dynamic ? null : Address,
                 Dynamic = _options.Dynamic,
                 DynamicNodeProperties = _options.DynamicNodeProperties,
-                Durable = _options.Durable ? TerminusDurability.UnsettledState : TerminusDurability.None,
-                ExpiryPolicy = _options.Durable ? TerminusExpiryPolicy.Never : TerminusExpiryPolicy.LinkDetach,
+                Durable = _options.Durable || keeps ? TerminusDurability.UnsettledState : TerminusDurability.None,
+                ExpiryPolicy = policy,
+                Timeout = seconds,
                 DistributionMode = _options.DistributionMode,
                 Filter = _options.Filters,
                 DefaultOutcome = _options.DefaultOutcome,
@@ -245,9 +262,15 @@ public sealed class AmqpReceiver : AmqpLink
 
             ReplenishAtOnce();
         }
+        else if (!delivery.IsResumed)
+        {
+            var message = new ReceivedMessage(this, in delivery, payload);
+            _options.Unsettled?.Add(message);
+            HandOver(message);
+        }
         else
         {
-            HandOver(new ReceivedMessage(this, in delivery, payload));
+            OnResumed(in delivery);
         }
 
         CheckDrained();
@@ -255,6 +278,11 @@ public sealed class AmqpReceiver : AmqpLink
 
     internal void OnSenderSettled(uint deliveryId)
     {
+        if (_deciding.Remove(deliveryId, out var tag))
+        {
+            Unsettled!.Conclude(tag);
+        }
+
         if (_settling.Remove(deliveryId, out var message))
         {
             message.Settling!.TrySetResult();
@@ -301,6 +329,16 @@ public sealed class AmqpReceiver : AmqpLink
             Address = remote.Source!.Address;
         }
 
+        if (_options.Unsettled is { } unsettled)
+        {
+            if (!IsResumed(remote))
+            {
+                return;
+            }
+
+            unsettled.Resume(_endpoint!, remote);
+        }
+
         if (_options.Credit > 0)
         {
             _endpoint!.SetCredit((uint)_options.Credit);
@@ -337,6 +375,10 @@ public sealed class AmqpReceiver : AmqpLink
             if (message.IsSettled)
             {
                 _ready.Enqueue(message);
+            }
+            else
+            {
+                _options.Unsettled?.Forget(message);
             }
         }
     }

@@ -89,12 +89,17 @@ public sealed partial class AmqpSender
         buffer.Clear();
         try
         {
-            send.Message.Write(new AmqpWriter(buffer));
+            if (send.Unsettled is { } kept)
+            {
+                return TryStart(send.IsSettled ? default : kept.Encoded.Span, send.IsSettled, send.State, send, 0);
+            }
+
+            send.Message!.Write(new AmqpWriter(buffer));
             return TryStart(buffer.WrittenSpan, send.IsSettled, send.State, send, 0);
         }
         catch (Exception e) when (e is AmqpException or ArgumentException or InvalidOperationException)
         {
-            AmqpTasks.Fail(send, e);
+            send.Refuse(e);
             return true;
         }
     }
@@ -109,7 +114,8 @@ public sealed partial class AmqpSender
         var slot = settled ? -1 : _slots.Take(send, context);
         var delivery = new OutgoingDelivery
         {
-            Tag = settled ? default : DeliveryTag.FromUInt64(_nextTag++),
+            Tag = send?.Unsettled is { } kept ? kept.DeliveryTag : settled ? default : DeliveryTag.FromUInt64(_nextTag++),
+            IsResumed = send is { IsResumed: true },
             IsSettled = settled,
             State = state,
             Context = slot,
@@ -182,7 +188,7 @@ public sealed partial class AmqpSender
 
         if (_inProgressSend is { } send)
         {
-            AmqpTasks.Fail(send, cause);
+            send.Fail(cause);
         }
 
         ReturnRest();
@@ -200,20 +206,76 @@ public sealed partial class AmqpSender
     {
         if (settled)
         {
-            send?.TrySetResult(Accepted.Instance);
+            send?.Conclude(send.State ?? Accepted.Instance);
         }
     }
 }
 
-/// <summary>One call of <see cref="AmqpSender.SendAsync"/> that has no outcome yet.</summary>
-internal sealed class PendingSend(AmqpMessage message, bool isSettled, DeliveryState? state)
+/// <summary>One call of <see cref="AmqpSender.SendAsync"/> that has no outcome yet, or a message of an earlier link.</summary>
+internal sealed class PendingSend(AmqpMessage? message, bool isSettled, DeliveryState? state)
     : TaskCompletionSource<DeliveryState>(TaskCreationOptions.RunContinuationsAsynchronously)
 {
-    public AmqpMessage Message => message;
+    private readonly UnsettledSends? _keeper;
+
+    /// <summary>A message that is kept until it is settled.</summary>
+    /// <param name="keeper">Where it is kept.</param>
+    /// <param name="unsettled">The message.</param>
+    /// <param name="isResumed">Whether both ends know it.</param>
+    /// <param name="outcome">The outcome that the broker has reached: it is settled without data. Null: the message is sent.</param>
+    public PendingSend(UnsettledSends keeper, UnsettledSend unsettled, bool isResumed, DeliveryState? outcome)
+        : this(message: null, isSettled: outcome is not null, outcome)
+    {
+        _keeper = keeper;
+        Unsettled = unsettled;
+        IsResumed = isResumed;
+    }
+
+    public AmqpMessage? Message => message;
+
+    /// <summary>Kept over links; null for all others.</summary>
+    public UnsettledSend? Unsettled { get; }
+
+    public bool IsResumed { get; }
 
     public bool IsSettled => isSettled;
 
     public DeliveryState? State => state;
+
+    /// <summary>There is an outcome.</summary>
+    public void Conclude(DeliveryState outcome)
+    {
+        if (Unsettled is null)
+        {
+            TrySetResult(outcome);
+        }
+        else
+        {
+            _keeper!.Conclude(Unsettled, outcome);
+        }
+    }
+
+    /// <summary>The link ended: what is kept has not failed, it waits for the next one.</summary>
+    public void Fail(Exception cause)
+    {
+        if (Unsettled is null)
+        {
+            AmqpTasks.Fail(this, cause);
+        }
+    }
+
+    /// <summary>The message cannot be sent at all.</summary>
+    public void Refuse(Exception cause)
+    {
+        if (Unsettled is null)
+        {
+            AmqpTasks.Fail(this, cause);
+        }
+        else
+        {
+            AmqpTasks.Fail(Unsettled.Completion, cause);
+            _keeper!.Conclude(Unsettled, Released.Instance);
+        }
+    }
 }
 
 /// <summary>What is known of each message in flight, by a small number that goes to the engine and back. No allocation once grown.</summary>
@@ -251,10 +313,7 @@ internal sealed class SendSlots
     {
         foreach (var (send, _, _) in _slots)
         {
-            if (send is not null)
-            {
-                AmqpTasks.Fail(send, cause);
-            }
+            send?.Fail(cause);
         }
     }
 

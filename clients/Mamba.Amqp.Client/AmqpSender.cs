@@ -30,6 +30,7 @@ public sealed partial class AmqpSender : AmqpLink
         : base(session, options.Name ?? session.Connection.NewLinkName("sender"), address)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxInFlight, 1, nameof(options));
+        RequireName(options.Name, options.Unsettled);
         _options = options;
         _isCoordinator = isCoordinator;
     }
@@ -68,6 +69,11 @@ public sealed partial class AmqpSender : AmqpLink
     public Task<DeliveryState> SendAsync(AmqpMessage message, bool settled = false, AmqpTransaction? transaction = null, CancellationToken ct = default)
     {
         ArgumentNullException.ThrowIfNull(message);
+        if (_options.Unsettled is { } unsettled && !settled && transaction is null)
+        {
+            return SendOnceAsync(unsettled, message, ct);
+        }
+
         var send = new PendingSend(message, settled, transaction?.Enlisted);
         using (Connection.BeginTurn(writeInline: _slots.InUse == 0))
         {
@@ -158,11 +164,15 @@ public sealed partial class AmqpSender : AmqpLink
 
     internal void Begin(SessionEndpoint session)
     {
+        var (policy, seconds) = _options.Unsettled is null ? (TerminusExpiryPolicy.SessionEnd, 0u) : ExpiryOf(_options.KeepFor);
         ITarget target = _isCoordinator
             ? new Coordinator { Capabilities = [TransactionCapability.LocalTransactions] }
             : new Target
             {
                 Address = _options.Dynamic ? null : Address,
+                Durable = _options.Unsettled is null ? TerminusDurability.None : TerminusDurability.UnsettledState,
+                ExpiryPolicy = policy,
+                Timeout = seconds,
                 Dynamic = _options.Dynamic,
                 DynamicNodeProperties = _options.DynamicNodeProperties,
                 Capabilities = ToArray(_options.Capabilities),
@@ -171,7 +181,8 @@ public sealed partial class AmqpSender : AmqpLink
         {
             Name = Name,
             SndSettleMode = _options.SettleMode,
-            RcvSettleMode = ReceiverSettleMode.First,
+            RcvSettleMode = _options.Unsettled is null ? ReceiverSettleMode.First : ReceiverSettleMode.Second,
+            Unsettled = _options.Unsettled?.Map(),
             Source = new Source { Address = Connection.ContainerId, Outcomes = Outcomes.All },
             Target = target,
         });
@@ -202,7 +213,7 @@ public sealed partial class AmqpSender : AmqpLink
         var (send, context) = _slots.Release((int)slot);
         if (send is not null)
         {
-            send.TrySetResult(outcome);
+            send.Conclude(outcome);
         }
         else
         {
@@ -218,13 +229,23 @@ public sealed partial class AmqpSender : AmqpLink
         {
             Address = target.Address;
         }
+
+        if (_options.Unsettled is { } unsettled && IsResumed(remote))
+        {
+            foreach (var send in unsettled.Resume(remote))
+            {
+                _waiting.Enqueue(send);
+            }
+
+            WantsToSend = true;
+        }
     }
 
     private protected override void OnFailed(AmqpException cause)
     {
         while (_waiting.TryDequeue(out var send))
         {
-            AmqpTasks.Fail(send, cause);
+            send.Fail(cause);
         }
 
         _slots.FailAll(cause);
@@ -241,6 +262,25 @@ public sealed partial class AmqpSender : AmqpLink
         {
             return await send.Task;
         }
+    }
+
+    /// <summary>The message is kept until it is settled, on this link or a later one.</summary>
+    private Task<DeliveryState> SendOnceAsync(UnsettledSends unsettled, AmqpMessage message, CancellationToken ct)
+    {
+        UnsettledSend send;
+        using (Connection.BeginTurn(writeInline: _slots.InUse == 0))
+        {
+            if (Failure is { } failure)
+            {
+                return Task.FromException<DeliveryState>(failure);
+            }
+
+            send = unsettled.Add(message.Encode());
+            _waiting.Enqueue(new PendingSend(unsettled, send, isResumed: false, outcome: null));
+            WantsToSend = true;
+        }
+
+        return send.Outcome.WaitAsync(ct);
     }
 
     private bool TryStartNow(ReadOnlySpan<byte> encoded, bool settled, long context, AmqpTransaction? transaction)

@@ -16,6 +16,16 @@ public sealed record SenderOptions
     /// <summary>What is agreed on settlement: Mixed lets each send choose.</summary>
     public SenderSettleMode SettleMode { get; init; } = SenderSettleMode.Mixed;
 
+    /// <summary>
+    /// Send exactly once: what is not settled when the link ends is kept here, and goes on with the next sender that is given the same
+    /// object, <see cref="Name"/> (which is needed) and container-id. <see cref="AmqpSender.SendAsync"/> then does not fail with the link: its
+    /// task ends when there is an outcome. The broker must keep unsettled state; if it does not, the link fails with amqp:not-implemented.
+    /// </summary>
+    public UnsettledSends? Unsettled { get; init; }
+
+    /// <summary>How long the broker is to keep what is unsettled when the link is detached; null for ever. With <see cref="Unsettled"/>.</summary>
+    public TimeSpan? KeepFor { get; init; }
+
     /// <summary>Ask the broker to make a node for this link; <see cref="AmqpLink.Address"/> then says its name.</summary>
     public bool Dynamic { get; init; }
 
@@ -73,6 +83,17 @@ public sealed record ReceiverOptions
 
     /// <summary>Keep the subscription when the link is detached; close the link to end it.</summary>
     public bool Durable { get; init; }
+
+    /// <summary>
+    /// Receive exactly once: what the broker has not settled when the link ends is kept here, and goes on with the next receiver that is
+    /// given the same object, <see cref="Name"/> (which is needed) and container-id. Meanwhile the broker gives those messages to nobody
+    /// else. <see cref="AmqpReceiver.SettleAsync"/> then does not fail with the link: its task ends when the broker has confirmed. The
+    /// broker must keep unsettled state; if it does not, the link fails with amqp:not-implemented.
+    /// </summary>
+    public UnsettledReceipts? Unsettled { get; init; }
+
+    /// <summary>How long the broker is to keep what is unsettled when the link is detached; null for ever. With <see cref="Unsettled"/>.</summary>
+    public TimeSpan? KeepFor { get; init; }
 
     /// <summary>copy browses a queue; move takes messages from it; null leaves it to the node.</summary>
     public Symbol? DistributionMode { get; init; }

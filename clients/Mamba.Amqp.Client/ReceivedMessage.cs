@@ -22,11 +22,11 @@ public sealed class ReceivedMessage
         Encoded = payload.ToArray();
     }
 
-    /// <summary>Where it arrived.</summary>
-    public AmqpReceiver Receiver { get; }
+    /// <summary>Where it arrived, or was resumed last.</summary>
+    public AmqpReceiver Receiver { get; internal set; }
 
     /// <summary>Its number in the session.</summary>
-    public uint DeliveryId { get; }
+    public uint DeliveryId { get; internal set; }
 
     /// <summary>The sender's name for it.</summary>
     public DeliveryTag Tag { get; }

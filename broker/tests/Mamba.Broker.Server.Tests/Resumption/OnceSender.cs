@@ -109,7 +109,7 @@ internal sealed class OnceSender(string queue, int messages, int window = 8)
 
     private async Task ResumeAsync(RawPeer peer, Dictionary<DeliveryTag, DeliveryState?> broker)
     {
-        foreach (var (tag, number) in _unsettled.ToArray())
+        foreach (var (tag, number) in _unsettled.OrderBy(static send => send.Value).ToArray())
         {
             if (!broker.TryGetValue(tag, out var state))
             {

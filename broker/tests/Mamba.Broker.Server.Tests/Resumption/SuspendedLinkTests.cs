@@ -150,7 +150,7 @@ internal sealed class SuspendedLinkTests() : RunningBroker("limits.maxResumableL
             }));
             await peer.NextAsync<Attach>();
             await peer.CreditAsync(1);
-            await peer.SendAsync(Frames.Transfer(1, 0, AmqpMessage.FromValue(new Declare()).Encode()));
+            await peer.SendAsync(Frames.Transfer(1, 1, AmqpMessage.FromValue(new Declare()).Encode()));
             var declared = (Declared)(await peer.NextAsync<Disposition>()).State!;
             await peer.SendAsync(Frames.Settle(held.DeliveryId, new TransactionalState { TxnId = declared.TxnId, Outcome = Accepted.Instance }, settled: false));
             await peer.CloseAsync();
