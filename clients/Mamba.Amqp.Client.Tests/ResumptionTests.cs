@@ -71,7 +71,8 @@ public sealed class ResumptionTests
         await using var again = await ConnectAsync();
         var next = await SenderAsync(again, second);
         await Task.WhenAll(second.List().Select(static s => s.Outcome));
-        await next.SendAsync(Durable("last"));
+        Assert.That(await next.SendAsync(new UnsettledSend("my own tag"u8.ToArray(), Durable("last").Encode())), Is.InstanceOf<Accepted>());
+        Assert.That(second.Count, Is.Zero);
         Assert.That(await DrainAsync(again, 3), Is.EqualTo(new[] { "settled", "in doubt", "last" }));
     }
 

@@ -71,7 +71,7 @@ public sealed partial class AmqpSender : AmqpLink
         ArgumentNullException.ThrowIfNull(message);
         if (_options.Unsettled is { } unsettled && !settled && transaction is null)
         {
-            return SendOnceAsync(unsettled, message, ct);
+            return SendOnceAsync(unsettled, () => unsettled.Add(message.Encode()), ct);
         }
 
         var send = new PendingSend(message, settled, transaction?.Enlisted);
@@ -264,8 +264,22 @@ public sealed partial class AmqpSender : AmqpLink
         }
     }
 
+    /// <summary>
+    /// Sends a message under a delivery-tag of the caller's own, who has stored both beforehand and so can send it once even if this
+    /// process ends meanwhile. Needs <see cref="SenderOptions.Unsettled"/>.
+    /// </summary>
+    /// <param name="send">The message; its tag must be one that no other unsettled message has.</param>
+    /// <param name="ct">Gives up waiting; the message is sent all the same, on this link or a later one.</param>
+    /// <exception cref="AmqpException">The link, session or connection had ended before: the message was not taken.</exception>
+    public Task<DeliveryState> SendAsync(UnsettledSend send, CancellationToken ct = default)
+    {
+        ArgumentNullException.ThrowIfNull(send);
+        var unsettled = _options.Unsettled ?? throw new InvalidOperationException("give the sender an Unsettled: without it nothing is kept until it is settled");
+        return SendOnceAsync(unsettled, () => unsettled.Add(send), ct);
+    }
+
     /// <summary>The message is kept until it is settled, on this link or a later one.</summary>
-    private Task<DeliveryState> SendOnceAsync(UnsettledSends unsettled, AmqpMessage message, CancellationToken ct)
+    private Task<DeliveryState> SendOnceAsync(UnsettledSends unsettled, Func<UnsettledSend> keep, CancellationToken ct)
     {
         UnsettledSend send;
         using (Connection.BeginTurn(writeInline: _slots.InUse == 0))
@@ -275,7 +289,7 @@ public sealed partial class AmqpSender : AmqpLink
                 return Task.FromException<DeliveryState>(failure);
             }
 
-            send = unsettled.Add(message.Encode());
+            send = keep();
             _waiting.Enqueue(new PendingSend(unsettled, send, isResumed: false, outcome: null));
             WantsToSend = true;
         }

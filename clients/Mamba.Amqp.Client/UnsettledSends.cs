@@ -54,6 +54,7 @@ public sealed class UnsettledSends
         }
     }
 
+    /// <summary>Keeps a message under a tag that no other has.</summary>
     internal UnsettledSend Add(byte[] encoded)
     {
         lock (_gate)
@@ -61,7 +62,15 @@ public sealed class UnsettledSends
             Span<byte> tag = stackalloc byte[16];
             _series.CopyTo(tag);
             System.Buffers.Binary.BinaryPrimitives.WriteUInt64BigEndian(tag[8..], _next);
-            var send = new UnsettledSend(tag.ToArray(), encoded) { Number = _next };
+            return Add(new UnsettledSend(tag.ToArray(), encoded));
+        }
+    }
+
+    internal UnsettledSend Add(UnsettledSend send)
+    {
+        lock (_gate)
+        {
+            send.Number = _next;
             _sends.Add(_next++, send);
             return send;
         }

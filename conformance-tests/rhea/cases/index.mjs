@@ -34,12 +34,13 @@ import management from './management.mjs';
 import permissions from './permissions.mjs';
 import schedules from './schedules.mjs';
 import replies from './replies.mjs';
+import resume from './resume.mjs';
 
 const suites = {
   connect, sasl, websocket, sender, outcomes, settlement, prefetch, credit, types, messages, large, transactions, relay, dynamic,
   expiry, deadletter, addresses, topics, wildcards, retained, selectors, encodings, limits, links, hostile, groups, kinds, lastvalues, block, updates, management,
   permissions, schedules, retries, duplicates,
-  replies,
+  replies, resume,
 };
 const DefaultTimeout = Number(process.env.CASE_TIMEOUT ?? 20_000);
 

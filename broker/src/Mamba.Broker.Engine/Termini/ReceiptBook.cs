@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+
 namespace Mamba.Broker.Engine;
 
 /// <summary>
@@ -10,11 +12,14 @@ public sealed class ReceiptBook : ISubscriber
     private const int TakeAtOnce = 64;
 
     private readonly QueueHost _host;
-    private readonly Lock _gate = new();
+    private readonly ConcurrentQueue<string> _forgotten = new();
+
+    // The rest is for whoever has set the flag: no lock, as the queue's own is taken meanwhile.
     private readonly Dictionary<string, long> _tokens = new(StringComparer.Ordinal);
     private readonly List<Settlement> _settled = [];
     private readonly AcquiredMessage[] _taken = new AcquiredMessage[TakeAtOnce];
     private ISubscription? _subscription;
+    private int _busy;
 
     internal ReceiptBook(EngineContext context, uint terminus)
     {
@@ -48,53 +53,38 @@ public sealed class ReceiptBook : ISubscriber
         return work.AddEnvelope(_host, node, receipt, reserve: false);
     }
 
-    /// <summary>The sender has settled: the tag is removed by the next <see cref="Flush"/>. Unknown ones are ignored.</summary>
-    public void Forget(ReadOnlySpan<byte> tag)
-    {
-        lock (_gate)
-        {
-            var key = KeyOf(tag);
-            if (!_tokens.Remove(key, out var token))
-            {
-                Take();
-                if (!_tokens.Remove(key, out token))
-                {
-                    return;
-                }
-            }
-
-            _settled.Add(Settlement.Accept(token));
-        }
-    }
+    /// <summary>The sender has settled: the tag, which is stored, is removed by the next <see cref="Flush"/>. Unknown ones are ignored.</summary>
+    public void Forget(ReadOnlySpan<byte> tag) => _forgotten.Enqueue(KeyOf(tag));
 
     /// <summary>Removes what was forgotten; one record for all, which nobody waits for.</summary>
     public void Flush()
     {
-        Settlement[] settled;
-        lock (_gate)
+        while (!_forgotten.IsEmpty && Interlocked.Exchange(ref _busy, 1) == 0)
         {
-            settled = [.. _settled];
-            _settled.Clear();
+            try
+            {
+                RemoveForgotten();
+            }
+            finally
+            {
+                // What came since is seen by the next look at the queue, here or by who put it there.
+                Volatile.Write(ref _busy, 0);
+            }
         }
-
-        _subscription?.Settle(settled, observer: null);
     }
 
-    /// <summary>All tags there are, after a restart.</summary>
+    /// <summary>All tags there are; after a restart, before any is added or forgotten.</summary>
     /// <exception cref="EngineException">A tag cannot be read back from the journal.</exception>
     public List<byte[]> List()
     {
-        lock (_gate)
+        Take();
+        var tags = new List<byte[]>(_tokens.Count);
+        foreach (var key in _tokens.Keys)
         {
-            Take();
-            var tags = new List<byte[]>(_tokens.Count);
-            foreach (var key in _tokens.Keys)
-            {
-                tags.Add(Convert.FromHexString(key));
-            }
-
-            return tags;
+            tags.Add(Convert.FromHexString(key));
         }
+
+        return tags;
     }
 
     void ISubscriber.OnReady()
@@ -108,6 +98,25 @@ public sealed class ReceiptBook : ISubscriber
     }
 
     private static string KeyOf(ReadOnlySpan<byte> tag) => Convert.ToHexStringLower(tag);
+
+    private void RemoveForgotten()
+    {
+        while (_forgotten.TryDequeue(out var key))
+        {
+            if (!_tokens.ContainsKey(key))
+            {
+                Take();
+            }
+
+            if (_tokens.Remove(key, out var token))
+            {
+                _settled.Add(Settlement.Accept(token));
+            }
+        }
+
+        _subscription?.Settle(_settled.ToArray(), observer: null);
+        _settled.Clear();
+    }
 
     /// <summary>Learns the tokens of the tags that were stored since the last time.</summary>
     private void Take()

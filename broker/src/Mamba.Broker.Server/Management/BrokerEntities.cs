@@ -14,7 +14,7 @@ internal sealed class BrokerEntities(ServerContext server) : EntityType("org.mam
     public override IReadOnlyList<string> Attributes { get; } =
     [
         Attribute.Name, Attribute.Identity, Attribute.Type, "containerId", "product", "version", "platform", "uptimeMilliseconds", "connections",
-        "nodes", "subscriptions", "journalBytes", "journalSegments", "bodyMemoryBytes", "takesDurableMessages", "keptTemporaryNodes", "lateReplies",
+        "suspendedLinks", "nodes", "subscriptions", "journalBytes", "journalSegments", "bodyMemoryBytes", "takesDurableMessages", "keptTemporaryNodes", "lateReplies",
     ];
 
     public override IReadOnlyList<string> Operations { get; } = [Operation.Read];
@@ -32,6 +32,7 @@ internal sealed class BrokerEntities(ServerContext server) : EntityType("org.mam
         into.Add("platform", server.OpenProperties[Platform]);
         into.Add("uptimeMilliseconds", server.NowMilliseconds);
         into.Add("connections", (long)server.Connections.All.Count);
+        into.Add("suspendedLinks", (long)server.Termini.SuspendedCount);
         into.Add("nodes", (long)engine.ListNodes().Count);
         into.Add("subscriptions", (long)engine.ListSubscriptions().Count);
         into.Add("journalBytes", engine.DiskBytes);

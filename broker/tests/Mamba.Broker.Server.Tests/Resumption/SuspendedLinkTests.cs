@@ -3,6 +3,7 @@ using Mamba.Amqp.Messaging;
 using Mamba.Amqp.Transactions;
 using Mamba.Amqp.Transport;
 using Mamba.Amqp.Types;
+using Mamba.Broker.Server.Tests.Management;
 using Mamba.Broker.Server.Tests.Peers;
 
 namespace Mamba.Broker.Server.Tests.Resumption;
@@ -91,6 +92,42 @@ internal sealed class SuspendedLinkTests() : RunningBroker("limits.maxResumableL
         await peer.CloseAsync();
         await peer.DisposeAsync();
         Assert.That(await TakeAllAsync(Queue, atLeast: 1), Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Management_counts_suspended_links()
+    {
+        const string Queue = "counted.suspended";
+        await using var peer = await FilledAsync(Queue, "counted");
+        await using var management = await ManagementPeer.ConnectAsync(Endpoint);
+        var before = await SuspendedAsync(management);
+        await AttachAsync(peer, 0, Queue, second: true, Never, 0, TerminusDurability.None);
+        await peer.SendAsync(Frames.Detach(0, closed: false));
+        await peer.NextAsync<Detach>();
+        Assert.That(await SuspendedAsync(management), Is.EqualTo(before + 1));
+        await AttachAsync(peer, 0, Queue, second: true, Never, 0, TerminusDurability.None, unsettled: new AmqpMap());
+        await peer.SendAsync(Frames.Detach(0));
+        await peer.NextAsync<Detach>();
+        Assert.That(await SuspendedAsync(management), Is.EqualTo(before));
+    }
+
+    [Test]
+    public async Task What_a_suspended_link_held_goes_with_its_queue()
+    {
+        const string Queue = "deleted.suspended";
+        await using var peer = await FilledAsync(Queue, "deleted");
+        await using var management = await ManagementPeer.ConnectAsync(Endpoint);
+        var before = await SuspendedAsync(management);
+        await AttachAsync(peer, 0, Queue, second: true, Never, 0, TerminusDurability.UnsettledState);
+        await TakeAsync(peer, 0);
+        await peer.SendAsync(Frames.Detach(0, closed: false));
+        await peer.NextAsync<Detach>();
+        Assert.That((await management.AskAsync("DELETE", "org.mamba.queue", Queue)).Status, Is.EqualTo(204).Or.EqualTo(200));
+        Assert.That(await SuspendedAsync(management), Is.EqualTo(before));
+        var again = await AttachAsync(peer, 0, Queue, second: true, Never, 0, TerminusDurability.UnsettledState, unsettled: new AmqpMap());
+        Assert.That(again.Unsettled, Is.Empty);
+        await peer.SendAsync(Frames.Detach(0));
+        await peer.NextAsync<Detach>();
     }
 
     [Test]
@@ -193,6 +230,12 @@ internal sealed class SuspendedLinkTests() : RunningBroker("limits.maxResumableL
         await peer.SendAsync(Frames.Detach(7));
         await peer.NextAsync<Detach>();
         return peer;
+    }
+
+    private static async Task<long> SuspendedAsync(ManagementPeer management)
+    {
+        var answer = await management.AskAsync("READ", "org.mamba.broker", "broker");
+        return (long)((AmqpMap)answer.Body!)["suspendedLinks"]!;
     }
 
     private static async Task<ReceivedMessage> TakeAsync(RawPeer peer, uint handle)

@@ -107,6 +107,7 @@ internal sealed class TerminusRegistry
     public int Suspend(LinkTerminus terminus, LinkEnd end, long now)
     {
         bool expired;
+        (terminus as OutgoingTerminus)?.Held?.WhenVoid(() => Expire(terminus, terminus.Suspensions));
         lock (_gate)
         {
             terminus.IsAttached = false;
