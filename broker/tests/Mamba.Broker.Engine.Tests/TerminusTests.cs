@@ -251,7 +251,7 @@ internal sealed class TerminusTests
         var receipts = (await bed.Engine.DefineTerminusAsync(Incoming, default, subscription: null)).Receipts!;
         bed.Publish(queue, "first");
         var work = bed.Engine.BeginTransaction();
-        Assert.That(receipts.Publish(work, queue, bed.Message("second"), "tag"u8), Is.EqualTo(PublishOutcome.RejectedFull));
+        Assert.That(receipts.Publish(work, queue, bed.Message("second"), default, "tag"u8), Is.EqualTo(PublishOutcome.RejectedFull));
         work.Rollback();
         Assert.That(receipts.List(), Is.Empty);
     }
@@ -259,7 +259,7 @@ internal sealed class TerminusTests
     private static async Task StoreAsync(TestBed bed, ReceiptBook receipts, string text, byte[] tag)
     {
         var work = bed.Engine.BeginTransaction();
-        Assert.That(receipts.Publish(work, bed.Engine.Find("q")!, bed.Message(text), tag), Is.EqualTo(PublishOutcome.Accepted));
+        Assert.That(receipts.Publish(work, bed.Engine.Find("q")!, bed.Message(text), default, tag), Is.EqualTo(PublishOutcome.Accepted));
         var committed = new CommitRecorder();
         work.Commit(committed);
         Assert.That((await committed.Task).Outcome, Is.EqualTo(CommitOutcome.Committed));
