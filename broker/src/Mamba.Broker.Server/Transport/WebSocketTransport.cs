@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.WebSockets;
+using Mamba.Amqp.Transport;
 
 namespace Mamba.Broker.Server.Transport;
 
@@ -28,7 +29,7 @@ internal sealed class WebSocketTransport(WebSocket socket, IPEndPoint local, IPE
     /// <summary>Completes when the transport has been disposed: the HTTP request that carries it must not end earlier.</summary>
     public Task Ended => _ended.Task;
 
-    public override void LimitMessages(uint maxFrameSize) => _messageBytes = (int)Math.Min(maxFrameSize, MaxMessageBytes);
+    public override void LimitMessages(uint maxFrameSize) => _messageBytes = (int)Math.Clamp(maxFrameSize, ProtocolConstants.MinMaxFrameSize, MaxMessageBytes);
 
     public override async ValueTask ShutdownAsync()
     {
