@@ -24,6 +24,9 @@ internal sealed class AttributeBody(AmqpMap map)
         return false;
     }
 
+    /// <summary>True when one of these was given.</summary>
+    public bool HasAny(IEnumerable<string> names) => names.Any(name => map[name] is not null || map[new Symbol(name)] is not null);
+
     /// <summary>A text, or null when it is absent.</summary>
     public string? Text(string name) => Take(name) switch
     {

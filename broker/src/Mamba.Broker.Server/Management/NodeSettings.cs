@@ -49,6 +49,9 @@ internal static class NodeSettings
         Retry = RetryAttributes.Read(attributes, before.Retry),
     };
 
+    /// <summary>Whether a body says something about any of them.</summary>
+    public static bool AreIn(AttributeBody attributes) => attributes.HasAny([.. Names, MaxLength]);
+
     /// <summary>The addresses that messages would move to by what a body says.</summary>
     public static IEnumerable<string> AddressesIn(AttributeBody attributes, string node)
     {

@@ -71,8 +71,8 @@ internal sealed class SubscriptionEntities(MessageEngine engine, TimeProvider ti
             throw ManagementException.Bad("A subscription that is made by request is durable, and shared when it is global.");
         }
 
-        var plain = engine.OptionsFor(topic);
-        var hasOwnSettings = NodeSettings.Read(attributes, plain) != plain;
+        var hasOwnSettings = NodeSettings.AreIn(attributes);
+        _ = NodeSettings.Read(attributes, engine.OptionsFor(topic));
         attributes.RefuseOthers();
         if (engine.FindSubscription(key) is not null)
         {
@@ -108,7 +108,7 @@ internal sealed class SubscriptionEntities(MessageEngine engine, TimeProvider ti
     {
         var subscription = (ISubscriptionNode)entity.Handle;
         attributes.MustBe(Read(entity), Attribute.Name, Attribute.Identity, Attribute.Type, Topic, ClientId, SubscriptionName, Attribute.Durable, Shared, NoLocal, Selector);
-        attributes.Ignore([Paused, Blocked, .. Figures.Names]);
+        attributes.Ignore([HeldBecause, Paused, Blocked, .. Figures.Names]);
 
         // Everything is read before anything is changed.
         _ = NodeSettings.Read(attributes, subscription.Settings);

@@ -32,8 +32,9 @@ internal sealed class BlockedSenderTests() : RunningBroker(
         var queue = $"tight.full.{durable}";
         await FillAsync(queue, durable);
         await using var peer = await RawPeer.BeginAsync(Endpoint);
-        await peer.SendAsync(Frames.Sender(0, queue), Echo(0));
+        await peer.SendAsync(Frames.Sender(0, queue));
         await peer.NextAsync<Attach>();
+        await peer.SendAsync(Echo(0));
         Assert.That((await FlowAsync(peer, 0)).LinkCredit, Is.Zero);
         Assert.That(await TakeAllAsync(queue, 4), Is.EqualTo(4));
         Flow flow;
@@ -190,8 +191,9 @@ internal sealed class BlockedSenderTests() : RunningBroker(
         await peer.AttachSenderAsync(0, "heavy.q");
         Assert.That(await peer.PublishAsync(0, 0, Frames.Message(new string('x', 1_200))), Is.InstanceOf<Accepted>());
         await using var other = await RawPeer.BeginAsync(Endpoint);
-        await other.SendAsync(Frames.Sender(0, "heavy.q"), Echo(0));
+        await other.SendAsync(Frames.Sender(0, "heavy.q"));
         await other.NextAsync<Attach>();
+        await other.SendAsync(Echo(0));
         Assert.That((await FlowAsync(other, 0)).LinkCredit, Is.Zero);
         Assert.That(await TakeAllAsync("heavy.q", 1), Is.EqualTo(1));
         await other.CreditAsync(0);

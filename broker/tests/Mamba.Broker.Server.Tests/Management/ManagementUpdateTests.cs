@@ -63,6 +63,19 @@ internal sealed class ManagementUpdateTests() : RunningBroker("limits.maxTransac
     }
 
     [Test]
+    public async Task A_subscription_may_have_a_setting_that_its_topic_has_changed()
+    {
+        var topic = Unique("t");
+        await _peer.AskAsync("CREATE", Topic, topic, new AmqpMap { { "maxMessages", 5 } });
+        var own = await _peer.AskAsync("CREATE", Subscription, $"own:{topic}", new AmqpMap { { "topic", topic }, { "maxMessages", 0 } });
+        Assert.That(Settings(own, 201)["maxMessages"], Is.Zero);
+        var read = await _peer.AskAsync("READ", Subscription, $"own:{topic}");
+        Assert.That((await _peer.AskAsync("UPDATE", Subscription, $"own:{topic}", read.Map)).Status, Is.EqualTo(200));
+        var other = await _peer.AskAsync("CREATE", Subscription, $"other:{topic}", new AmqpMap { { "topic", topic } });
+        Assert.That(Settings(other, 201)["maxMessages"], Is.EqualTo(5L));
+    }
+
+    [Test]
     public async Task What_was_read_can_be_sent_back_with_changes()
     {
         var name = Unique("q");
