@@ -30,5 +30,8 @@ public sealed record In(Expression Operand, IReadOnlyList<Expression> Items, boo
 /// <summary>[NOT] LIKE, with its escape character or null.</summary>
 public sealed record Like(Expression Operand, string Pattern, string? Escape, bool Negated) : Expression;
 
+/// <summary>LOWER, UPPER, LEFT, RIGHT, SUBSTRING or DATE (SQL only).</summary>
+public sealed record Call(string Name, IReadOnlyList<Expression> Arguments) : Expression;
+
 /// <summary>UTC().</summary>
 public sealed record Utc : Expression;

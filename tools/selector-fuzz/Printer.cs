@@ -24,7 +24,7 @@ public sealed class Printer(Random random, bool sql)
         Binary { Sign: "*" or "/" or "%" } => 6,
         Unary => 7,
         Literal { Text: ['-', ..] } => 7,
-        Literal or Identifier or Utc => 8,
+        Literal or Identifier or Utc or Call => 8,
         _ => 4,
     };
 
@@ -54,6 +54,10 @@ public sealed class Printer(Random random, bool sql)
                 break;
             case Utc:
                 Sign("UTC()");
+                break;
+            case Call call:
+                Word(call.Name);
+                WriteList(call.Arguments);
                 break;
             case Unary { Sign: "NOT" } not:
                 Word("NOT");
@@ -107,14 +111,7 @@ public sealed class Printer(Random random, bool sql)
             case In list:
                 Write(list.Operand, sql ? 5 : 8);
                 Words(list.Negated, "", "NOT", "IN");
-                Sign("(");
-                for (var i = 0; i < list.Items.Count; i++)
-                {
-                    Sign(i == 0 ? "" : ",");
-                    WriteBareOr(list.Items[i]);
-                }
-
-                Sign(")");
+                WriteList(list.Items);
                 break;
             case Like like:
                 Write(like.Operand, sql ? 5 : 8);
@@ -130,6 +127,18 @@ public sealed class Printer(Random random, bool sql)
             default:
                 throw new ArgumentException(expression.ToString(), nameof(expression));
         }
+    }
+
+    private void WriteList(IReadOnlyList<Expression> items)
+    {
+        Sign("(");
+        for (var i = 0; i < items.Count; i++)
+        {
+            Sign(i == 0 ? "" : ",");
+            WriteBareOr(items[i]);
+        }
+
+        Sign(")");
     }
 
     /// <summary>The items of a selector's IN are strings and nothing else, not even in parentheses.</summary>

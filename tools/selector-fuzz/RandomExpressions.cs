@@ -26,6 +26,10 @@ public sealed class RandomExpressions(Random random, bool sql)
     private static readonly string[] JmsArithmetic = ["+", "-", "*", "/"];
     private static readonly string[] SqlArithmetic = [.. JmsArithmetic, "%"];
 
+    private const int MaxCalls = 12;
+
+    private int _calls;
+
     /// <summary>A condition of about so many operators.</summary>
     public Expression Condition(int size)
     {
@@ -60,7 +64,7 @@ public sealed class RandomExpressions(Random random, bool sql)
             case 5:
                 return new Binary(random.Next(2) == 0 ? "=" : "<>", Anything(size / 2), Anything(size / 2));
             case 6:
-                return new Binary(random.Next(4) == 0 && sql ? Pick(Comparisons) : Pick(["=", "<>"]), Name(), TextLiteral());
+                return new Binary(random.Next(4) == 0 && sql ? Pick(Comparisons) : Pick(["=", "<>"]), sql ? TextOperand() : Name(), TextLiteral());
             default:
                 return new Binary(Pick(Comparisons), Number(size / 2), Number(size / 2));
         }
@@ -96,7 +100,7 @@ public sealed class RandomExpressions(Random random, bool sql)
         return random.Next(8) switch
         {
             <= 3 => Name(),
-            4 when sql => new Utc(),
+            4 when sql => random.Next(3) == 0 && _calls < MaxCalls ? DateCall() : new Utc(),
             5 => ApproximateLiteral(),
             _ => ExactLiteral(),
         };
@@ -153,7 +157,38 @@ public sealed class RandomExpressions(Random random, bool sql)
     private IReadOnlyList<Expression> Items() =>
         [.. Enumerable.Range(0, random.Next(1, random.Next(12) == 0 ? 40 : 5)).Select(_ => sql && random.Next(3) == 0 ? Anything(2) : (Expression)TextLiteral())];
 
-    private Expression TextOperand() => sql && random.Next(6) == 0 ? TextLiteral() : Name();
+    private Expression TextOperand() => !sql ? Name() : random.Next(6) switch
+    {
+        0 => TextLiteral(),
+        1 or 2 when _calls < MaxCalls => TextCall(),
+        _ => Name(),
+    };
+
+    private Call TextCall()
+    {
+        _calls++;
+        return random.Next(6) switch
+        {
+            0 or 1 => new Call(Pick(["LOWER", "UPPER"]), [TextOperand()]),
+            2 => new Call("LEFT", [TextOperand(), Count()]),
+            3 => new Call("RIGHT", [TextOperand(), Count()]),
+            4 => new Call("SUBSTRING", [TextOperand(), Count()]),
+            _ => new Call("SUBSTRING", [TextOperand(), Count(), Count()]),
+        };
+    }
+
+    /// <summary>Mostly such as lie within the texts there are.</summary>
+    private Expression Count()
+    {
+        var count = random.Next(6);
+        return random.Next(4) == 0 ? Number(1) : new Literal((long)count, $"{count}");
+    }
+
+    private Call DateCall()
+    {
+        _calls++;
+        return new Call("DATE", [random.Next(3) == 0 ? new Literal(RandomValues.Time, Printer.Quote(RandomValues.Time)) : Name()]);
+    }
 
     private Identifier Name() => new(random.Next(3) == 0 ? Pick(sql ? SqlNames : JmsNames) : Pick(RandomValues.Names));
 

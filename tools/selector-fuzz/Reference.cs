@@ -16,6 +16,7 @@ public sealed class Reference(MessageFacts message, bool sql)
         Literal literal => literal.Value is float f ? (double)f : literal.Value,
         Identifier identifier => message.ValueOf(identifier.Name, sql),
         Utc => message.Now,
+        Call call => Apply(call.Name, [.. call.Arguments.Select(Evaluate)]),
         Unary { Sign: "NOT" } not => Test(not.Operand) is { } truth ? !truth : null,
         Unary sign => Negate(Evaluate(sign.Operand), sign.Sign == "-"),
         Binary { Sign: "AND" } and => And(Test(and.Left), Test(and.Right)),
@@ -27,6 +28,42 @@ public sealed class Reference(MessageFacts message, bool sql)
         In list => TestIn(list),
         Like like => TestLike(like),
         _ => throw new ArgumentException(expression.ToString(), nameof(expression)),
+    };
+
+    private static object? Apply(string name, object?[] values)
+    {
+        if (values[0] is not string text || values.Skip(1).Any(v => v is not long))
+        {
+            return null;
+        }
+
+        var characters = text.EnumerateRunes().ToList();
+        var numbers = values.Skip(1).Select(v => (Int128)(long)v!).ToList();
+        var hasCount = name is "LEFT" or "RIGHT" || numbers.Count == 2;
+        if (hasCount && numbers[^1] < 0)
+        {
+            return null;
+        }
+
+        return name switch
+        {
+            "LOWER" => Join(characters.Select(Rune.ToLowerInvariant)),
+            "UPPER" => Join(characters.Select(Rune.ToUpperInvariant)),
+            "LEFT" => Join(characters.Where((_, i) => i < numbers[0])),
+            "RIGHT" => Join(characters.Where((_, i) => i >= characters.Count - numbers[0])),
+            "SUBSTRING" => Join(characters.Where((_, i) => i + 1 >= numbers[0] && (numbers.Count == 1 || i + 1 < numbers[0] + numbers[1]))),
+            _ => TimeOf(text),
+        };
+    }
+
+    private static string Join(IEnumerable<Rune> characters) => string.Concat(characters.Select(c => c.ToString()));
+
+    /// <summary>The two times that <see cref="RandomValues"/> has among its texts; nothing else there is one.</summary>
+    private static object? TimeOf(string text) => text switch
+    {
+        RandomValues.Date => 1_709_164_800_000L,
+        RandomValues.Time => 1_709_209_800_250L,
+        _ => null,
     };
 
     private static bool? And(bool? left, bool? right)

@@ -27,6 +27,12 @@ public static class SelectorLimits
     /// </summary>
     public const int MaxSearches = 16;
 
+    /// <summary>Functions of texts (LOWER, UPPER, LEFT, RIGHT, SUBSTRING, DATE) in one SQL filter.</summary>
+    public const int MaxTextFunctions = 16;
+
+    /// <summary>Bytes of a text that such a function takes; of a longer one its result is null.</summary>
+    public const int MaxFunctionText = 65_536;
+
     /// <summary>Characters between two % of a LIKE pattern when there is a _ among them.</summary>
     public const int MaxWildcardSegment = 64;
 

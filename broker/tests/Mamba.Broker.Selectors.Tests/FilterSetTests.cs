@@ -43,6 +43,46 @@ internal sealed class FilterSetTests
     [TestCase("amqp:sql-filter")]
     public void Descriptors_may_be_symbols(string descriptor) => Assert.That(Matches(Map(new Symbol(descriptor), "n = 5")), Is.True);
 
+    private static IEnumerable<TestCaseData> HeaderCases()
+    {
+        yield return new TestCaseData(Entries("region", "emea", "n", 5), true);
+        yield return new TestCaseData(Entries("x-match", "all", "region", "emea", "n", 6), false);
+        yield return new TestCaseData(Entries(new Symbol("x-match"), new Symbol("any"), new Symbol("region"), "emea", "n", 6), true);
+        yield return new TestCaseData(Entries("x-match", "any", "region", "x", "n", 6L), false);
+        yield return new TestCaseData(Entries("region", null), true);
+        yield return new TestCaseData(Entries("missing", null), false);
+        yield return new TestCaseData(Entries("x-other", 1, "flag", true), true);
+        yield return new TestCaseData(Entries("x-match", "any"), false);
+    }
+
+    [TestCaseSource(nameof(HeaderCases))]
+    public void Headers_bindings(AmqpMap headers, bool expected)
+    {
+        Assert.That(Matches(Map(FilterDescriptors.HeadersBindingCode, headers)), Is.EqualTo(expected));
+        Assert.That(Matches(Map(new Symbol("apache.org:legacy-amqp-headers-binding:map"), headers)), Is.EqualTo(expected));
+        var stored = FilterSet.Restore(FilterSet.Compile(Map(FilterDescriptors.HeadersBindingCode, headers)).Definition);
+        Assert.That(stored.Selector!.Matches(Message.Input), Is.EqualTo(expected), "after a restart");
+    }
+
+    [Test]
+    public void A_headers_binding_of_nothing_is_for_every_message() =>
+        Assert.That(FilterSet.Compile(Map(FilterDescriptors.HeadersBindingCode, Entries("x-match", "all"))).Selector, Is.Null);
+
+    [Test]
+    public void A_headers_binding_that_cannot_be_meant_is_refused()
+    {
+        Assert.That(() => FilterSet.Compile(Map(FilterDescriptors.HeadersBindingCode, Entries("x-match", "some"))), Throws.TypeOf<SelectorException>().With.Message.Contain("x-match"));
+        Assert.That(() => FilterSet.Compile(Map(FilterDescriptors.HeadersBindingCode, "text")), Throws.TypeOf<SelectorException>().With.Message.Contain("no map"));
+    }
+
+    [Test]
+    public void A_stored_filter_of_an_unknown_kind_is_not_passed_over()
+    {
+        using var buffer = new Mamba.Amqp.Codec.ByteBuffer();
+        new Mamba.Amqp.Codec.AmqpWriter(buffer).WriteMap(new AmqpMap { { FilterDescriptors.SelectorCode, "n = 5" }, { 0x999ul, "x" } });
+        Assert.That(() => FilterSet.Restore(buffer.ToArray()), Throws.TypeOf<SelectorException>().With.Message.Contain("does not know"));
+    }
+
     private static IEnumerable<TestCaseData> PropertyCases()
     {
         yield return new TestCaseData(Entries(new Symbol("subject"), "Order.new"), true);

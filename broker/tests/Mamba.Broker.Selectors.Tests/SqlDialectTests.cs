@@ -44,10 +44,49 @@ internal sealed class SqlDialectTests
     [TestCase("'abc' LIKE '_b%'", True)]
     public void Gives(string expression, Truth expected) => Assert.That(Over(expression), Is.EqualTo(expected));
 
+    [TestCase("LOWER('ÄbC') = 'äbc' AND UPPER(color) = 'RED' AND lower(color) = 'red'", True)]
+    [TestCase("UPPER(properties.subject) = 'ORDER'", True)]
+    [TestCase("UPPER(n) = '7'", Unknown)]
+    [TestCase("LOWER(missing) = 'x'", Unknown)]
+    [TestCase("LEFT(color, 2) = 're' AND LEFT(color, 9) = 'red' AND LEFT(color, 0) = ''", True)]
+    [TestCase("RIGHT(color, 2) = 'ed' AND RIGHT('日本', 1) = '本'", True)]
+    [TestCase("LEFT(color, -1) = ''", Unknown)]
+    [TestCase("LEFT(color, 1.5) = 'r'", Unknown)]
+    [TestCase("SUBSTRING(color, 2) = 'ed' AND SUBSTRING(color, 2, 1) = 'e' AND SUBSTRING(color, 0, 2) = 'r' AND SUBSTRING(color, 9) = ''", True)]
+    [TestCase("SUBSTRING('a😀b', 2, 1) = '😀'", True)]
+    [TestCase("SUBSTRING(color, -9223372036854775808, 0) = '' AND SUBSTRING(color, 1, 9223372036854775807) = 'red'", True)]
+    [TestCase("UPPER(SUBSTRING(LOWER(properties.subject), 1, 3)) LIKE 'OR_' AND LOWER(color) IN ('red', 'blue')", True)]
+    [TestCase("DATE('1970-01-01T00:00:05Z') = UTC() AND DATE('1970-01-02') > UTC() AND DATE('1970-01-01T01:00:05.000+01:00') = UTC()", True)]
+    [TestCase("p.creation_time = DATE('1970-01-01T00:00:01Z')", True)]
+    [TestCase("DATE(color) < UTC()", Unknown)]
+    public void Gives_what_functions_make(string expression, Truth expected) => Assert.That(Over(expression), Is.EqualTo(expected));
+
+    [Test]
+    public void A_text_too_long_for_a_function_is_null_to_it()
+    {
+        var message = TestMessage.Of(Properties, "long", new string('a', SelectorLimits.MaxFunctionText + 1), "fits", new string('ä', SelectorLimits.MaxFunctionText / 2));
+        Assert.That(message.Truth("UPPER(long) = 'A'", SelectorDialect.Sql), Is.EqualTo(Unknown));
+        Assert.That(message.Truth("LEFT(UPPER(fits), 2) = 'ÄÄ'", SelectorDialect.Sql), Is.EqualTo(True));
+    }
+
+    [Test]
+    public void Functions_of_texts_are_bounded()
+    {
+        var nested = string.Concat(Enumerable.Repeat("LOWER(", SelectorLimits.MaxTextFunctions)) + "color" + new string(')', SelectorLimits.MaxTextFunctions);
+        Assert.That(Over($"{nested} = 'red'"), Is.EqualTo(True));
+        Assert.That(() => Selector.Parse($"LOWER({nested}) = 'red'", SelectorDialect.Sql), Throws.TypeOf<SelectorException>().With.Message.Contain("functions of texts"));
+    }
+
     [TestCase("p.color = 1", 0, "no field 'color'")]
     [TestCase("x = 1 AND h.foo = 1", 10, "'foo' is no field of the header")]
     [TestCase("f.x = 1", 0, "not available")]
-    [TestCase("LOWER(color) = 'red'", 0, "no function 'LOWER'")]
+    [TestCase("TRIM(color) = 'red'", 0, "no function 'TRIM'")]
+    [TestCase("LOWER(5) = 'red'", 6, "LOWER needs a string and found a number")]
+    [TestCase("LOWER(color, 1) = 'red'", 11, "expected ')'")]
+    [TestCase("LEFT(color) = 'r'", 10, "expected ','")]
+    [TestCase("RIGHT(color, 'x') = 'r'", 13, "needs a number")]
+    [TestCase("DATE('yesterday') < UTC()", 5, "is no time")]
+    [TestCase("DATE('2026-02-30') < UTC()", 5, "is no time")]
     [TestCase("[color = 1", 0, "no closing ]")]
     [TestCase("[] = 1", 0, "the name is empty")]
     [TestCase("p.message_id = 0x123", 15, "even number")]

@@ -275,3 +275,29 @@ def bindings(ctx):
         _put(ctx, queue, *[Message(body=s, subject=s) for s in ("usd.stock", "eur.stock.db", "stock.nasdaq")])
         with Peer(ctx) as peer:
             check.equal(_take(peer.receiver(queue, configure=_filtered(filters))), expected, "subjects that match")
+
+
+@case("filter.sql-functions")
+def sql_functions(ctx):
+    """LOWER, UPPER, LEFT, RIGHT, SUBSTRING and DATE in an SQL filter."""
+    expression = ("LOWER(color) = 'red' AND LEFT(properties.subject, 2) = 'Or' AND RIGHT(properties.subject, 1) = 'r' "
+                  "AND SUBSTRING(color, 2, 1) = 'E' AND UPPER(color) LIKE 'R%' AND p.creation_time = DATE('1970-01-01T00:00:01Z')")
+    queue = ctx.queue()
+    _put(ctx, queue, Message(body="hit", subject="Order", creation_time=1.0, properties={"color": "REd"}),
+         Message(body="miss", subject="Order", creation_time=2.0, properties={"color": "REd"}), Message(body="other"))
+    with Peer(ctx) as peer:
+        link = peer.receiver(queue, configure=_filtered({"sql-filter": (SQL, expression)}))
+        check.equal(_in_force(link), ["sql-filter"], "filters in the reply")
+        check.equal(_take(link), ["hit"], "what matches")
+
+
+@case("filter.headers-binding")
+def headers_binding(ctx):
+    """The legacy headers binding: all of the entries, or with x-match any one of them; a null asks whether it is there."""
+    for headers, expected in (({"n": 5, "region": "emea"}, ["a"]), ({"x-match": "any", "n": 5, "region": "emea"}, ["a", "b"]),
+                              ({"n": None}, ["a", "b"])):
+        queue = ctx.queue()
+        _put(ctx, queue, Message(body="a", properties={"n": 5, "region": "emea"}), Message(body="b", properties={"n": 5}), Message(body="c"))
+        with Peer(ctx) as peer:
+            link = peer.receiver(queue, configure=_filtered({"h": (0x468C00000002, headers)}))
+            check.equal(_take(link), expected, "what matches")

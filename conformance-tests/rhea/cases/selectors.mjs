@@ -266,4 +266,25 @@ export default {
     assert.deepEqual(await selected(t, { b: described('*.stock.#', 'apache.org:legacy-amqp-topic-binding:string') }, messages), ['usd.stock', 'eur.stock.db']);
     assert.deepEqual(await selected(t, { b: described('#', 0x468C00000001) }, messages), ['usd.stock', 'eur.stock.db', 'stock.nasdaq', 'none']);
   },
+
+  async 'sql-filters-have-functions-of-texts-and-dates'(t) {
+    const sql = (expression) => ({ 'sql-filter': described(expression, 'amqp:sql-filter') });
+    const messages = ['Red', 'dark red', 'blue', undefined].map((color) => ({ body: color ?? 'none', application_properties: color ? { color } : {} }));
+    assert.deepEqual(await selected(t, sql("LOWER(color) = 'red' OR UPPER(RIGHT(color, 3)) = 'RED'"), messages), ['Red', 'dark red']);
+    assert.deepEqual(await selected(t, sql("SUBSTRING(color, 2, 2) = 'lu' AND LEFT(color, 1) <> 'r' AND UTC() > DATE('2020-02-29T12:00:00+01:00')"), messages), ['blue']);
+  },
+
+  async 'a-headers-binding-matches-all-or-any-of-the-application-properties'(t) {
+    const { wrap_map } = rhea.types;
+    const messages = [
+      { body: 'a', application_properties: { region: 'emea', n: 5 } },
+      { body: 'b', application_properties: { region: 'emea', n: 6 } },
+      { body: 'c', application_properties: { n: 5 } },
+      { body: 'd' },
+    ];
+    const headers = (map) => ({ h: described(wrap_map(map), 0x468C00000002) });
+    assert.deepEqual(await selected(t, headers({ region: 'emea', n: 5 }), messages), ['a']);
+    assert.deepEqual(await selected(t, headers({ 'x-match': 'any', region: 'emea', n: 5 }), messages), ['a', 'b', 'c']);
+    assert.deepEqual(await selected(t, headers({ 'x-match': 'all', n: null }), messages), ['a', 'b', 'c']);
+  },
 };

@@ -86,6 +86,18 @@ internal ref struct Evaluation
         return Value.Bytes(ValueKind.Text, BytesOrigin.Scratch, offset, length);
     }
 
+    /// <summary>A text made now: another one in capitals, or in small letters.</summary>
+    public Value MakeCased(in Value text, bool upper)
+    {
+        var offset = _scratchUsed;
+
+        // No letter has one of more than twice its bytes. The room first: it may move what is there.
+        Reserve(2 * text.Length);
+        var written = TextFunction.Map(BytesOf(text), _scratch[offset..], upper);
+        _scratchUsed += written;
+        return Value.Bytes(ValueKind.Text, BytesOrigin.Scratch, offset, written);
+    }
+
     /// <summary>The text of an AMQP char; what is no Unicode scalar is null.</summary>
     public Value TextOfChar(uint scalar)
     {

@@ -21,6 +21,7 @@ public sealed class FilterSet
         [FilterDescriptors.ApplicationPropertiesCode] = "application-properties-filter",
         [FilterDescriptors.DirectBindingCode] = "legacy-amqp-direct-binding",
         [FilterDescriptors.TopicBindingCode] = "legacy-amqp-topic-binding",
+        [FilterDescriptors.HeadersBindingCode] = "legacy-amqp-headers-binding",
         [FilterDescriptors.SelectorCode] = "jms-selector",
     };
 
@@ -131,6 +132,9 @@ public sealed class FilterSet
                 break;
             case FilterDescriptors.TopicBindingCode:
                 conditions.Add(new TopicPatternNode(Subject(program), PatternOf(TextOf(code, value))));
+                break;
+            case FilterDescriptors.HeadersBindingCode:
+                PropertyFilters.AddHeaders(value, program, conditions);
                 break;
             default:
                 var dialect = code == FilterDescriptors.SqlCode ? SelectorDialect.Sql : SelectorDialect.Jms;

@@ -11,6 +11,7 @@ namespace Mamba.Broker.Selectors.Filters;
 internal static class PropertyFilters
 {
     private const string PropertiesName = "properties filter";
+    private const string HeadersName = "headers binding";
     private const string ApplicationPropertiesName = "application-properties filter";
 
     public static void AddProperties(object? described, ProgramBuilder program, List<Node> conditions)
@@ -42,6 +43,64 @@ internal static class PropertyFilters
                 Add(Field.ApplicationProperty(name), name, value, program, conditions);
             }
         }
+    }
+
+    /// <summary>
+    /// The legacy headers binding (AMQP 0-9-1, headers exchange) over the application properties: <c>x-match</c> is <c>all</c>, as
+    /// without it, or <c>any</c>; a null asks whether the property is there; other names that begin with <c>x-</c> mean nothing.
+    /// </summary>
+    public static void AddHeaders(object? described, ProgramBuilder program, List<Node> conditions)
+    {
+        var headers = MapOf(described, HeadersName);
+        var entries = new List<Node>();
+        var any = false;
+        foreach (var (key, value) in headers)
+        {
+            var name = NameOf(key, HeadersName);
+            if (string.Equals(name, "x-match", StringComparison.Ordinal))
+            {
+                any = IsAny(value);
+            }
+            else if (!name.StartsWith("x-", StringComparison.Ordinal))
+            {
+                entries.Add(Header(name, value, program));
+            }
+        }
+
+        if (entries.Count == 1)
+        {
+            conditions.Add(entries[0]);
+        }
+        else if (entries.Count > 1)
+        {
+            conditions.Add(any ? JunctionNode.Or(entries) : JunctionNode.And(entries));
+        }
+        else if (any)
+        {
+            // Any of none: no message.
+            conditions.Add(new LiteralNode(Value.Of(value: false)));
+        }
+    }
+
+    private static bool IsAny(object? match) => (match is Symbol symbol ? symbol.Value : match as string) switch
+    {
+        "all" => false,
+        "any" => true,
+        _ => throw new SelectorException($"the x-match of the {HeadersName} is neither 'all' nor 'any'"),
+    };
+
+    private static Node Header(string name, object? value, ProgramBuilder program)
+    {
+        var slot = program.SlotOf(Field.ApplicationProperty(name));
+        if (slot < 0)
+        {
+            throw new SelectorException($"the filters name more than {SelectorLimits.MaxFields} different fields");
+        }
+
+        var field = new FieldNode(slot);
+        var text = value is Symbol symbol ? symbol.Value : value as string;
+        return value is null ? new NotNode(new IsNullNode(field))
+            : Equal(field, text is null ? LiteralOf(name, value, program) : program.Text(text));
     }
 
     private static AmqpMap MapOf(object? described, string filter)

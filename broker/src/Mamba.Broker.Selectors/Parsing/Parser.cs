@@ -13,7 +13,7 @@ namespace Mamba.Broker.Selectors.Parsing;
 ///   sum       := product { (+|-) product }
 ///   product   := signed { (*|/) signed }                     SQL filters also have %
 ///   signed    := (+|-) signed | primary
-///   primary   := literal | identifier | ( or )               SQL filters also have UTC() and EXISTS(identifier)
+///   primary   := literal | identifier | ( or )               SQL filters also have functions
 /// </code>
 /// What can be known to be wrong without a message is refused here, with its place.
 /// </summary>
@@ -228,27 +228,6 @@ internal sealed partial class Parser
         var node = Count(new LiteralNode(value), _token.Position);
         Advance();
         return node;
-    }
-
-    private Node ParseFunction(Token name)
-    {
-        Advance();
-        if (string.Equals(name.Text, "UTC", StringComparison.OrdinalIgnoreCase))
-        {
-            Take(TokenKind.Close, "')'");
-            _program.UsesClock = true;
-            return Count(new UtcNode(), name.Position);
-        }
-
-        if (!string.Equals(name.Text, "EXISTS", StringComparison.OrdinalIgnoreCase))
-        {
-            throw new SelectorException(name.Position, $"there is no function '{name.Text}'; UTC() and EXISTS(name) are known");
-        }
-
-        var argument = _token;
-        Take(TokenKind.Identifier, "an identifier");
-        Take(TokenKind.Close, "')'");
-        return Count(new NotNode(new IsNullNode(ParseField(argument))), name.Position);
     }
 
     private Node ParseField(Token name)
