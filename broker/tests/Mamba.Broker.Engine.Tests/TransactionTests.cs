@@ -67,6 +67,65 @@ internal sealed class TransactionTests
     }
 
     [Test]
+    public async Task A_waiting_consumer_gets_the_first_of_what_a_rollback_gives_back()
+    {
+        await using var bed = new TestBed();
+        var queue = await bed.QueueAsync();
+        var other = await bed.QueueAsync("other");
+        bed.PublishAll(queue, ["a", "b", "c"]);
+        bed.PublishAll(other, ["x"]);
+        var (consumer, elsewhere) = (TestBed.Consume(queue), TestBed.Consume(other));
+        var unit = bed.Engine.BeginTransaction();
+        var taken = consumer.TakeExactly(3);
+        unit.AddSettle(consumer.Subscription, Settlement.Accept(taken[0].Token));
+        unit.AddSettle(elsewhere.Subscription, Settlement.Accept(elsewhere.Take().Token));
+        unit.AddSettle(consumer.Subscription, Settlement.Accept(taken[1].Token));
+        unit.AddSettle(consumer.Subscription, Settlement.Accept(taken[2].Token));
+        using var waiting = new EagerSubscriber(queue);
+        unit.Rollback();
+        Assert.That(waiting.Got, Is.EqualTo(new[] { "a" }));
+    }
+
+    [Test]
+    public async Task A_waiting_consumer_finds_all_that_a_commit_brings_to_its_queue([Values] bool durable)
+    {
+        await using var bed = new TestBed();
+        var queue = await bed.QueueAsync();
+        var other = await bed.QueueAsync("other");
+        using var waiting = new EagerSubscriber(queue);
+        var unit = bed.Engine.BeginTransaction();
+        unit.AddPublish(queue, bed.Message("low", durable, priority: 1));
+        unit.AddPublish(other, bed.Message("x", durable));
+        unit.AddPublish(queue, bed.Message("high", !durable, priority: 9));
+        unit.AddPublish(other, bed.Message("y", durable));
+        Assert.That((await CommitAsync(unit)).Outcome, Is.EqualTo(CommitOutcome.Committed));
+        Assert.That(waiting.Got, Is.EqualTo(new[] { "high" }));
+        Assert.That(bed.Drain("other"), Is.EqualTo(new[] { "x", "y" }));
+    }
+
+    [Test]
+    public async Task Many_messages_over_many_queues_keep_their_order_on_each()
+    {
+        await using var bed = new TestBed();
+        var queues = new List<IMessageNode>();
+        for (var i = 0; i < 5; i++)
+        {
+            queues.Add(await bed.QueueAsync($"q{i}"));
+        }
+
+        var unit = bed.Engine.BeginTransaction();
+        for (var i = 0; i < 1_000; i++)
+        {
+            unit.AddPublish(queues[i * i % 7 % 5], bed.Message($"{i:0000}"));
+        }
+
+        Assert.That((await CommitAsync(unit)).Outcome, Is.EqualTo(CommitOutcome.Committed));
+        var drained = queues.ConvertAll(queue => bed.Drain(queue.Address));
+        Assert.That(drained, Is.All.Ordered);
+        Assert.That(drained.Sum(static texts => texts.Count), Is.EqualTo(1_000));
+    }
+
+    [Test]
     public async Task Rollback_only_and_deleted_nodes_roll_back_at_commit()
     {
         await using var bed = new TestBed();

@@ -5,15 +5,11 @@ namespace Mamba.Broker.Engine;
 
 /// <content>
 /// What a commit does once its record is on disk: messages go to their queues, in order, then the settled ones leave theirs; one
-/// turn of a queue's lock for everything in a row that is for that queue.
+/// turn of a queue's lock for all messages that go to it, and for the settled ones in a row that are alike.
 /// </content>
 internal sealed partial class CommitRecord
 {
-    private const int LargestRun = 64;
-
-    private NewEntry[]? _run;
-    private QueueHost? _runHost;
-    private int _runLength;
+    private readonly QueueRuns _runs = new();
 
     private void Apply()
     {
@@ -28,8 +24,7 @@ internal sealed partial class CommitRecord
             Put(move.Target, move.Copy, move.MessageId, LocationOf(address, move.Offset, move.Copy), persistent: move.Offset >= 0);
         }
 
-        FlushRun();
-        ReturnRun();
+        _runs.HandOver();
         ConfirmIds(address.Segment);
         foreach (var mentioned in _mentioned)
         {
@@ -56,43 +51,15 @@ internal sealed partial class CommitRecord
         publish.Message.Release();
     }
 
-    /// <summary>Adds a message to the run for its queue; takes over one reference.</summary>
+    /// <summary>Adds a message for its queue; takes over one reference.</summary>
     private void Put(QueueHost host, StoredMessage message, ulong messageId, MessageLocation location, bool persistent)
     {
-        if (_runLength == LargestRun || !ReferenceEquals(host, _runHost))
-        {
-            FlushRun();
-        }
-
         if (location.IsStored)
         {
             _context.Ledger.AddLive(location);
         }
 
-        _runHost = host;
-        _run ??= ArrayPool<NewEntry>.Shared.Rent(LargestRun);
-        _run[_runLength++] = new NewEntry { Message = message, MessageId = messageId, Location = location, Persistent = persistent };
-    }
-
-    private void FlushRun()
-    {
-        if (_runLength > 0)
-        {
-            _runHost!.Enqueue(_run.AsSpan(0, _runLength));
-            _run.AsSpan(0, _runLength).Clear();
-            _runLength = 0;
-        }
-
-        _runHost = null;
-    }
-
-    private void ReturnRun()
-    {
-        if (_run is { } run)
-        {
-            ArrayPool<NewEntry>.Shared.Return(run);
-            _run = null;
-        }
+        _runs.Add(host, new NewEntry { Message = message, MessageId = messageId, Location = location, Persistent = persistent });
     }
 
     /// <summary>Applies settlements of one queue that are alike: all removed, or none.</summary>

@@ -188,11 +188,20 @@ internal sealed class EnlistedWork
             publish.Message.Release();
         }
 
-        // Last enlisted first, so that the requeued messages never meet a consumer in the wrong order for long.
-        var settles = Settles;
-        for (var i = settles.Length - 1; i >= 0; i--)
+        // One turn of a queue's lock for all of its messages: a consumer that waits must not meet a later one before an earlier one.
+        var settles = Settles.ToArray();
+        Array.Sort(settles, static (one, other) => one.Consumer.Host.Id.CompareTo(other.Consumer.Host.Id));
+        for (var first = 0; first < settles.Length;)
         {
-            GiveBack(settles[i], now);
+            var host = settles[first].Consumer.Host;
+            var end = first + 1;
+            while (end < settles.Length && ReferenceEquals(settles[end].Consumer.Host, host))
+            {
+                end++;
+            }
+
+            GiveBack(host, settles.AsMemory(first, end - first), now);
+            first = end;
         }
     }
 
@@ -204,20 +213,22 @@ internal sealed class EnlistedWork
         Targets.Clear();
     }
 
-    private static void GiveBack(in EnlistedSettle settle, long now)
+    private static void GiveBack(QueueHost host, ReadOnlyMemory<EnlistedSettle> settles, long now)
     {
-        settle.Consumer.Host.Run((settle, now), static (core, state, effects) =>
+        host.Run((settles, now), static (core, state, effects) =>
         {
-            var (held, now) = state;
-            if (held.SettledByPeer || !core.ReturnEnlisted(held.Settlement.Token, held.Consumer))
+            foreach (ref readonly var held in state.settles.Span)
             {
-                var outcome = held.SettledByPeer
-                    ? new Settlement(held.Settlement.Token, OutcomeKind.Modified, DeliveryFailed: true)
-                    : new Settlement(held.Settlement.Token, OutcomeKind.Released);
-                core.SettleEnlisted(outcome, held.Consumer, now, effects);
-                core.Wake(effects);
+                if (held.SettledByPeer || !core.ReturnEnlisted(held.Settlement.Token, held.Consumer))
+                {
+                    var outcome = held.SettledByPeer
+                        ? new Settlement(held.Settlement.Token, OutcomeKind.Modified, DeliveryFailed: true)
+                        : new Settlement(held.Settlement.Token, OutcomeKind.Released);
+                    core.SettleEnlisted(outcome, held.Consumer, state.now, effects);
+                }
             }
 
+            core.Wake(effects);
             return 0;
         });
     }
