@@ -123,6 +123,18 @@ public sealed partial class AmqpConnection : IAsyncDisposable
         await _timer.DisposeAsync();
     }
 
+    /// <summary>
+    /// Cuts the connection without a word, as a crash would: what is not settled the broker delivers again, and what was not
+    /// answered may or may not have happened. For giving up a broker that hangs, and for tests. Ends when the socket is closed.
+    /// </summary>
+    public async ValueTask AbortAsync()
+    {
+        Fail(ClientErrors.Make(ClientErrors.Closed, "the connection was cut", AmqpErrorScope.Connection), orderly: true);
+        await _stream.DisposeAsync();
+        await _receiving;
+        await _timer.DisposeAsync();
+    }
+
     /// <summary>A link name that this container has not used yet.</summary>
     internal string NewLinkName(string kind) => $"{ContainerId}:{kind}:{Interlocked.Increment(ref _linkNumber)}";
 
