@@ -1,0 +1,113 @@
+using Mamba.Amqp.Client;
+using Mamba.Tools.Model.Modelling;
+using Mamba.Tools.Model.Running;
+using Mamba.Tools.Model.Sequences;
+
+namespace Mamba.Tools.Model.Tests;
+
+/// <summary>
+/// The harness must find what it is there to find. Against a broker that is right, a model with one rule broken, or a wire on which
+/// one message is lost, doubled or out of order, is the same as a broker with that fault.
+/// </summary>
+[CancelAfter(300_000)]
+internal sealed class HarnessTests
+{
+    private static readonly Rules Right = new();
+
+    /// <summary>Short, since what is lost stays lost.</summary>
+    private static readonly TimeSpan Impatience = TimeSpan.FromSeconds(1);
+
+    private static IEnumerable<TestCaseData> BrokenRules()
+    {
+        yield return Case("priority", Right with { PriorityCounts = false }, "should have given",
+            new Script().Send(1).Send(9).Do(OperationKind.Browse));
+        yield return Case("rollback", Right with { RollbackCounts = false }, "delivery-count is 1 and should be 0",
+            new Script().Send().Consume(0, AckMode.Transacted).Do(OperationKind.Receive).Do(OperationKind.Rollback, flag: true));
+        yield return Case("expiry", Right with { ExpiryCounts = false }, "should have given [m1]",
+            new Script().Send(ttl: 1_250).Do(OperationKind.Advance, which: 2_000).Do(OperationKind.Browse));
+        yield return Case("restart", Right with { NonDurableVanish = false }, "should have given [m1]",
+            new Script().Send(durable: false).Do(OperationKind.Restart));
+        yield return Case("connection loss", Right with { LossCounts = false }, "delivery-count is 1 and should be 0",
+            new Script().Send().Consume(0, AckMode.Client).Do(OperationKind.Receive).Do(OperationKind.LoseConnection));
+        yield return Case("max-deliveries", Right with { MaxDeliveries = 2 }, "but a dead letter: m1 (max-deliveries after 2",
+            new Script().Send().Consume(0, AckMode.Client).Do(OperationKind.Receive).Do(OperationKind.Recover, flag: true)
+                .Do(OperationKind.Receive).Do(OperationKind.Recover, flag: true));
+        yield return Case("groups", Right with { GroupsBelong = false }, "was not delivered",
+            new Script().Consume(0, AckMode.Client, prefetch: 1).Send(group: "g").Consume(1, AckMode.Client, prefetch: 1).Send(group: "g"));
+        yield return Case("unsubscribe", Right with { UnsubscribeDeletes = false }, "should have given [m2]",
+            new Script().Consume(0, AckMode.Auto, prefetch: 0, from: Destination.Durable).Send(to: Destination.Durable).Do(OperationKind.CloseConsumer)
+                .Do(OperationKind.Unsubscribe, on: Destination.Durable));
+    }
+
+    [TestCaseSource(nameof(BrokenRules))]
+    public async Task A_broken_rule_is_a_difference(Rules broken, string difference, object script)
+    {
+        var played = (Script)script;
+        Assert.That(await played.PlayAsync(Right), Is.Null, "with the right rules");
+        Assert.That(await played.PlayAsync(broken, new PlayerOptions { Patience = Impatience }), Does.Contain(difference));
+    }
+
+    [Test]
+    public async Task A_lost_message_is_a_difference()
+    {
+        var script = new Script().Consume(0, AckMode.Auto).Send().Send().Do(OperationKind.Receive);
+        Assert.That(await PlayTamperedAsync(script, static (number, arrived) => number == 1 ? [] : arrived), Does.Contain("m2 on script.plain was not delivered"));
+    }
+
+    [Test]
+    public async Task A_doubled_message_is_a_difference()
+    {
+        var script = new Script().Consume(0, AckMode.Client).Send().Do(OperationKind.Receive);
+        Assert.That(await PlayTamperedAsync(script, static (_, arrived) => [.. arrived, .. arrived]), Does.Contain("was given m2 on script.plain, which is Held by k0"));
+    }
+
+    [Test]
+    public async Task A_message_that_was_settled_and_comes_again_is_a_difference()
+    {
+        IReadOnlyList<ReceivedMessage> first = [];
+        var script = new Script().Consume(0, AckMode.Auto).Send().Do(OperationKind.Receive).Send();
+        Assert.That(await PlayTamperedAsync(script, Again), Does.Contain("was given m2, which is not on script.plain"));
+
+        IReadOnlyList<ReceivedMessage> Again(int number, IReadOnlyList<ReceivedMessage> arrived)
+        {
+            first = number == 1 ? arrived : first;
+            return number == 1 ? arrived : first;
+        }
+    }
+
+    [Test]
+    public async Task Messages_out_of_order_are_a_difference()
+    {
+        var script = new Script().Send().Send().Send().Consume(0, AckMode.Auto);
+        IReadOnlyList<ReceivedMessage> all = [];
+        Assert.That(await PlayTamperedAsync(script, WaitForAll), Does.Contain("comes first"));
+
+        IReadOnlyList<ReceivedMessage> WaitForAll(int number, IReadOnlyList<ReceivedMessage> arrived)
+        {
+            all = [.. all, .. arrived];
+            return all.Count == 3 ? [.. all.Reverse()] : [];
+        }
+    }
+
+    [Test]
+    public async Task A_small_sequence_is_found_in_a_long_one_that_fails()
+    {
+        var options = new CampaignOptions { Sequences = 200, Workers = 2, MostDifferences = 1, Rules = Right with { PriorityCounts = false } };
+        var campaign = new Campaign(options, TextWriter.Null);
+        await campaign.RunAsync(CancellationToken.None);
+        Assert.That(campaign.Findings, Is.Not.Empty);
+        var finding = campaign.Findings[0];
+        Assert.That(finding.Operations, Has.Count.LessThan(10), finding.ToString());
+        var replayed = await new Campaign(options, TextWriter.Null).ReplayAsync(finding.Seed);
+        Assert.That(replayed?.Operations, Is.EqualTo(finding.Operations), "its seed plays the same again");
+    }
+
+    private static TestCaseData Case(string name, Rules broken, string difference, Script script) =>
+        new TestCaseData(broken, difference, script).SetArgDisplayNames(name);
+
+    private static Task<string?> PlayTamperedAsync(Script script, Func<int, IReadOnlyList<ReceivedMessage>, IReadOnlyList<ReceivedMessage>> tamper)
+    {
+        var number = 0;
+        return script.PlayAsync(Right, new PlayerOptions { Patience = Impatience, Tamper = arrived => tamper(++number, arrived) });
+    }
+}

@@ -1,0 +1,63 @@
+using Mamba.Amqp.Client;
+using Mamba.Amqp.Messaging;
+using Mamba.Amqp.Types;
+
+namespace Mamba.Tools.Model.Jms;
+
+/// <summary>What an operator does, over <c>$management</c>. One request at a time.</summary>
+internal sealed class ManagementClient : IAsyncDisposable
+{
+    private const string Node = "$management";
+
+    private readonly AmqpConnection _connection;
+    private readonly AmqpSender _requests;
+    private readonly AmqpReceiver _responses;
+
+    private ManagementClient(AmqpConnection connection, AmqpSender requests, AmqpReceiver responses)
+    {
+        _connection = connection;
+        _requests = requests;
+        _responses = responses;
+    }
+
+    public static async Task<ManagementClient> ConnectAsync(string host, int port)
+    {
+        var connection = await AmqpConnection.ConnectAsync(new AmqpConnectionOptions { Host = host, Port = port, IdleTimeout = TimeSpan.Zero });
+        var session = await connection.CreateSessionAsync();
+        return new ManagementClient(connection, await session.CreateSenderAsync(Node), await session.CreateReceiverAsync(Node));
+    }
+
+    /// <summary>Removes what nobody holds from a queue; how many messages that was.</summary>
+    public async Task<long> PurgeAsync(string queue)
+    {
+        var body = await AskAsync(new AmqpMap { ["operation"] = "PURGE", ["type"] = "org.mamba.queue", ["name"] = queue }, null);
+        return Convert.ToInt64(((AmqpMap)body!)["purged"], System.Globalization.CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>Whether a connection with that client id exists.</summary>
+    public async Task<bool> IsConnectedAsync(string clientId)
+    {
+        var wanted = new AmqpMap { ["attributeNames"] = new List<object?> { "containerId" } };
+        var body = (AmqpMap)(await AskAsync(new AmqpMap { ["operation"] = "QUERY", ["entityType"] = "org.mamba.connection" }, wanted))!;
+        return ((List<object?>)body["results"]!).Exists(row => Equals(((List<object?>)row!)[0], clientId));
+    }
+
+    public ValueTask DisposeAsync() => _connection.DisposeAsync();
+
+    private async Task<object?> AskAsync(AmqpMap properties, AmqpMap? body)
+    {
+        var request = new AmqpMessage
+        {
+            Properties = new MessageProperties { MessageId = "request", ReplyTo = _connection.ContainerId },
+            ApplicationProperties = properties,
+            Body = body is null ? null : new ValueBody(body),
+        };
+        (await _requests.SendAsync(request)).ThrowIfNotAccepted();
+        var response = await _responses.ReceiveAsync();
+        await _responses.AcceptAsync(response);
+        var status = response.Message.ApplicationProperties!["statusCode"];
+        return status is int and < 300
+            ? response.Message.Value
+            : throw new InvalidOperationException($"{properties["operation"]}: {status} {response.Message.ApplicationProperties["statusDescription"]}");
+    }
+}

@@ -1,0 +1,41 @@
+using System.CommandLine;
+using Mamba.Tools.Model.Running;
+using Mamba.Tools.Model.Sequences;
+
+var defaults = new CampaignOptions();
+var sequences = new Option<int>("--sequences") { Description = "How many sequences to play.", DefaultValueFactory = _ => defaults.Sequences };
+var first = new Option<int>("--first") { Description = "Seed of the first sequence; the next have the numbers behind it.", DefaultValueFactory = _ => defaults.FirstSeed };
+var seed = new Option<int?>("--seed") { Description = "Play only the sequence of this seed, and print it." };
+var length = new Option<int>("--length") { Description = "Operations of a sequence.", DefaultValueFactory = _ => defaults.Length };
+var workers = new Option<int>("--workers") { Description = "Sequences at a time, each on a broker of its own.", DefaultValueFactory = _ => defaults.Workers };
+var uri = new Option<Uri?>("--uri") { Description = "A broker that runs already (amqp://host:port), instead of brokers in this process. Then time does not pass on command, and nothing restarts." };
+var deliveries = new Option<int>("--max-deliveries") { Description = "With --uri: failed deliveries after which that broker dead-letters.", DefaultValueFactory = _ => defaults.MaxDeliveries };
+
+var root = new RootCommand("Plays random sequences of JMS operations against the broker and a simple model, and compares everything that can be seen.")
+{
+    sequences, first, seed, length, workers, uri, deliveries,
+};
+root.SetAction(async (arguments, stop) =>
+{
+    var options = new CampaignOptions
+    {
+        Sequences = arguments.GetValue(sequences),
+        FirstSeed = arguments.GetValue(first),
+        Length = arguments.GetValue(length),
+        Workers = arguments.GetValue(workers),
+        Uri = arguments.GetValue(uri),
+        MaxDeliveries = arguments.GetValue(deliveries),
+    };
+    var campaign = new Campaign(options, Console.Out);
+    if (arguments.GetValue(seed) is { } one)
+    {
+        Console.WriteLine(string.Join('\n', Generator.Make(one, options.Length, options.Uri is null)));
+        var finding = await campaign.ReplayAsync(one);
+        Console.WriteLine(finding?.ToString() ?? "no difference");
+        return finding is null ? 0 : 1;
+    }
+
+    await campaign.RunAsync(stop);
+    return campaign.Findings.Count == 0 ? 0 : 1;
+});
+return await root.Parse(args).InvokeAsync();

@@ -1,0 +1,120 @@
+using Mamba.Amqp.Client;
+using Mamba.Amqp.Types;
+using Mamba.Tools.Model.Jms;
+using Mamba.Tools.Model.Modelling;
+using Mamba.Tools.Model.Sequences;
+
+namespace Mamba.Tools.Model.Running;
+
+/// <content>The end of a sequence: everybody goes, everything is taken out of everywhere, and nothing may be missing or too much.</content>
+internal sealed partial class Player
+{
+    private const string DeadLetterPrefix = "DLQ.";
+
+    private static readonly Symbol Reason = new("x-opt-dead-letter-reason");
+    private static readonly Symbol Count = new("x-opt-delivery-count");
+
+    private async Task FinishAsync()
+    {
+        foreach (var connection in _connections.OfType<JmsConnection>().ToArray())
+        {
+            await connection.Amqp.CloseAsync();
+            await connection.Amqp.DisposeAsync();
+            Forget(connection, lost: false);
+            await SettleDownAsync(ordered: false);
+        }
+
+        await TakeEverythingAsync();
+        if (_broker.HasTime)
+        {
+            // Now also what was not due.
+            const int LongestDelay = 10_000;
+            _broker.Advance(LongestDelay);
+            _model.Advance(LongestDelay);
+            await TakeEverythingAsync();
+        }
+
+        foreach (var address in _used.Select(target => target.Address(_prefix)).Distinct().ToArray())
+        {
+            await TakeDeadLettersAsync(address);
+        }
+    }
+
+    private async Task TakeEverythingAsync()
+    {
+        foreach (var target in _used.ToArray())
+        {
+            var name = target.IsQueue() ? target.Address(_prefix) : $"{_prefix}-{target}";
+            if (_model.Queues.TryGetValue(name, out var queue))
+            {
+                var connection = await ConnectionAsync(2);
+                var link = target.IsQueue()
+                    ? await connection.Own.CreateReceiverAsync(name, JmsLinks.Consumer(target, _prefix, 0, null, noLocal: false, confirmed: false))
+                    : await AttachToAsync(target, queue);
+                var taken = await TakeAllAsync(link);
+                Compare($"emptying {name}", _model.Browse(queue, null), taken);
+                _model.Browse(queue, null).ToList().ForEach(entry => _model.Apply(entry, ModelOutcome.Accepted));
+                await (target.IsDurable() ? link.DetachAsync() : link.CloseAsync());
+            }
+        }
+    }
+
+    private static async Task<List<ReceivedMessage>> TakeAllAsync(AmqpReceiver link)
+    {
+        link.Grant(10_000);
+        await link.DrainAsync();
+        var taken = new List<ReceivedMessage>();
+        while (link.TryReceive(out var message))
+        {
+            taken.Add(message);
+            await link.AcceptAsync(message);
+        }
+
+        return taken;
+    }
+
+    /// <summary>Dead letters arrive behind what caused them: they are waited for, then compared as a set.</summary>
+    private async Task TakeDeadLettersAsync(string address)
+    {
+        var expected = _model.DeadLetters.Where(letter => letter.Address == address).OrderBy(static letter => letter.IsOptional).ToList();
+        var connection = await ConnectionAsync(2);
+        var options = JmsLinks.Consumer(Destination.Queue, _prefix, 0, null, noLocal: false, confirmed: false);
+        var link = await connection.Own.CreateReceiverAsync(DeadLetterPrefix + address, options);
+        var taken = new List<ReceivedMessage>();
+        var patience = TimeProvider.System.GetTimestamp();
+        do
+        {
+            if (_broker.HasTime)
+            {
+                _broker.Advance(100);
+            }
+
+            taken.AddRange(await TakeAllAsync(link));
+        }
+        while (taken.Count < expected.Count(static letter => !letter.IsOptional) && TimeProvider.System.GetElapsedTime(patience) < _options.Patience);
+
+        foreach (var message in taken)
+        {
+            var letter = Describe(message);
+            if (!expected.Remove(expected.Find(e => $"{e.Message.Id} {e.Reason} {e.Failures}" == letter)!))
+            {
+                throw new Difference($"'{letter}' is a dead letter of {address}; expected there is [{string.Join(", ", expected)}]");
+            }
+        }
+
+        expected.RemoveAll(static letter => letter.IsOptional);
+        if (expected.Count > 0)
+        {
+            throw new Difference($"dead letters of {address} are missing: [{string.Join(", ", expected)}]");
+        }
+
+        await link.CloseAsync();
+    }
+
+    private static string Describe(ReceivedMessage received)
+    {
+        var message = received.Message;
+        var annotations = message.MessageAnnotations ?? [];
+        return $"{message.Properties?.MessageId} {annotations[Reason]} {annotations[Count]}";
+    }
+}

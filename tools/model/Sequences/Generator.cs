@@ -1,0 +1,173 @@
+using Mamba.Tools.Model.Modelling;
+
+namespace Mamba.Tools.Model.Sequences;
+
+/// <summary>Makes sequences. The same seed and settings always give the same sequence.</summary>
+internal sealed class Generator
+{
+    public const int Sessions = 6;
+    public const int Consumers = 4;
+
+    /// <summary>Of a hundred sequences so many have restarts, which cost the most.</summary>
+    private const int RestartPercent = 6;
+
+    private static readonly (OperationKind Kind, int Weight)[] Weights =
+    [
+        (OperationKind.Send, 30), (OperationKind.Consume, 11), (OperationKind.Receive, 26), (OperationKind.ReceiveAndThrow, 2),
+        (OperationKind.Acknowledge, 6), (OperationKind.AcknowledgeAs, 6), (OperationKind.Recover, 3), (OperationKind.Commit, 5),
+        (OperationKind.Rollback, 4), (OperationKind.CloseConsumer, 4), (OperationKind.CloseSession, 2), (OperationKind.Browse, 5),
+        (OperationKind.Unsubscribe, 1), (OperationKind.Purge, 1), (OperationKind.Advance, 5), (OperationKind.CloseConnection, 1),
+        (OperationKind.LoseConnection, 1), (OperationKind.Restart, 1),
+    ];
+
+    private static readonly string?[] Colors = ["red", "blue", null];
+    private static readonly string[] Types = ["alpha", "beta"];
+    private static readonly int[] Prefetches = [0, 0, 1, 2, 5, 100];
+
+    private readonly Random _random;
+    private readonly bool _time;
+    private readonly bool _restarts;
+    private readonly bool _groups;
+    private readonly bool _topics;
+    private readonly bool _priorities;
+    private readonly AckMode[] _modes = new AckMode[Sessions];
+    private readonly int[] _selectors = new int[Enum.GetValues<Destination>().Length];
+    private readonly bool[] _noLocal = new bool[Enum.GetValues<Destination>().Length];
+
+    private Generator(int seed, bool time)
+    {
+        _random = new Random(seed);
+        _time = time;
+        _restarts = Chance(RestartPercent) && time;
+        _groups = Chance(30);
+        _topics = Chance(55);
+        _priorities = Chance(60);
+        for (var i = 0; i < Sessions; i++)
+        {
+            _modes[i] = (AckMode)_random.Next(5);
+        }
+
+        // A named subscription keeps its filter for the whole sequence; see Destination.
+        for (var i = 0; i < _selectors.Length; i++)
+        {
+            _selectors[i] = Chance(30) ? _random.Next(Selector.All.Count) : -1;
+            _noLocal[i] = (Destination)i == Destination.Durable && Chance(30);
+        }
+    }
+
+    /// <param name="seed">Any number.</param>
+    /// <param name="length">Operations.</param>
+    /// <param name="time">Whether time can be told to pass and the broker to restart.</param>
+    public static IReadOnlyList<Operation> Make(int seed, int length, bool time = true)
+    {
+        var generator = new Generator(seed, time);
+        return [.. Enumerable.Range(1, length).Select(generator.Next)];
+    }
+
+    private Operation Next(int number)
+    {
+        var session = _random.Next(Sessions);
+        var operation = new Operation(number, NextKind())
+        {
+            Session = session,
+            Mode = _modes[session],
+            Consumer = _random.Next(Consumers),
+            Flag = Chance(40),
+            Which = _random.Next(1, 5),
+        };
+        return operation.Kind switch
+        {
+            OperationKind.Send => Send(operation),
+            OperationKind.Consume => Consume(operation),
+            OperationKind.Browse => operation with { Destination = Chance(60) ? Destination.Queue : Destination.Plain, Selector = NextSelector(30) },
+            OperationKind.Unsubscribe => operation with { Destination = Pick([Destination.Durable, Destination.SharedDurable, Destination.Global]) },
+            OperationKind.Purge => operation with { Destination = Pick([Destination.Queue, Destination.Plain]) },
+            OperationKind.AcknowledgeAs => operation with { Outcome = Pick(Enum.GetValues<ModelOutcome>()) },
+            OperationKind.Advance => operation with { Which = 1_000 * _random.Next(1, 5) },
+            _ => operation,
+        };
+    }
+
+    private Operation Send(Operation operation)
+    {
+        var target = NextTarget(sending: true);
+        var group = _groups && target != Destination.Queue && Chance(60) ? Pick(["g1", "g2", "g3"]) : null;
+        return operation with
+        {
+            Destination = target,
+            Durable = Chance(55),
+            Priority = _priorities ? (byte)_random.Next(10) : (byte)4,
+            // Half seconds, so that nothing falls due at the very moment to which time is moved.
+            Ttl = _time && Chance(12) ? 1_000 * _random.Next(1, 6) + 250 : 0,
+            Delay = _time && Chance(10) ? 1_000 * _random.Next(1, 6) + 500 : 0,
+            Group = group,
+            ClosesGroup = group is not null && Chance(8),
+            Color = Pick(Colors),
+            Amount = _random.Next(10),
+            Type = Pick(Types),
+            Other = Chance(15),
+        };
+    }
+
+    private Operation Consume(Operation operation)
+    {
+        var target = NextTarget(sending: false);
+        var selector = target switch
+        {
+            Destination.Queue => NextSelector(40),
+            Destination.Plain => -1,
+            Destination.Topic => NextSelector(30),
+            _ => _selectors[(int)target],
+        };
+        var session = target.Owner() is { } owner ? owner + 3 * _random.Next(2) : operation.Session;
+        return operation with
+        {
+            Session = session,
+            Mode = _modes[session],
+            Destination = target,
+            Selector = selector,
+            Prefetch = Pick(Prefetches),
+            Flag = Chance(25),
+            Other = target == Destination.Topic ? Chance(20) : _noLocal[(int)target],
+        };
+    }
+
+    private OperationKind NextKind()
+    {
+        var at = _random.Next(Weights.Sum(static w => w.Weight));
+        foreach (var (kind, weight) in Weights)
+        {
+            at -= weight;
+            if (at < 0)
+            {
+                return IsPossible(kind) ? kind : OperationKind.Receive;
+            }
+        }
+
+        return OperationKind.Receive;
+    }
+
+    private bool IsPossible(OperationKind kind) => kind switch
+    {
+        OperationKind.Restart => _restarts,
+        OperationKind.Advance => _time,
+        OperationKind.Unsubscribe => _topics,
+        _ => true,
+    };
+
+    private Destination NextTarget(bool sending)
+    {
+        if (!_topics || Chance(50))
+        {
+            return Chance(_groups ? 30 : 60) ? Destination.Queue : Destination.Plain;
+        }
+
+        return sending ? Destination.Topic : (Destination)_random.Next((int)Destination.Topic, (int)Destination.SharedVolatile + 1);
+    }
+
+    private int NextSelector(int percent) => Chance(percent) ? _random.Next(Selector.All.Count) : -1;
+
+    private bool Chance(int percent) => _random.Next(100) < percent;
+
+    private T Pick<T>(IReadOnlyList<T> from) => from[_random.Next(from.Count)];
+}
