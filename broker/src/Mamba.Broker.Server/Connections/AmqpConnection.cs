@@ -32,6 +32,7 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
     private string? _breakCause;
     private bool _broken;
     private bool _gaveBack;
+    private bool _hasGivenBack;
     private long _deadline;
     private string _deadlineCause = string.Empty;
     private long _nextTick;
@@ -145,11 +146,14 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
     /// <summary>Link names this connection has, for the registry, under its lock.</summary>
     public HashSet<LinkIdentity> HeldLinks { get; } = [];
 
-    /// <summary>True once everything it held was given back.</summary>
+    /// <summary>True from the moment it ends; it may still be giving back what it held.</summary>
     public bool IsBroken => _broken || _gaveBack;
 
     /// <summary>The peer closed because we did: it was not its wish, and it may come back.</summary>
     public bool WasSentAway { get; private set; }
+
+    /// <summary>It has ended, and everything it held is back where it came from. Any thread.</summary>
+    public bool HasGivenBack => Volatile.Read(ref _hasGivenBack);
 
     /// <summary>Bytes written and not on their way yet.</summary>
     public int OutputLength => _protocol.Output.Length;
@@ -301,5 +305,6 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
         BeginExpiry(session: null);
         _transactions.RollBackAll();
         _server.Connections.ReleaseNames(this);
+        Volatile.Write(ref _hasGivenBack, true);
     }
 }

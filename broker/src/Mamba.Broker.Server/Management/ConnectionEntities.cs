@@ -63,5 +63,6 @@ internal sealed class ConnectionEntities(ConnectionRegistry connections) : Entit
         into.Add("links", (long)connections.LinksOf(connection));
     }
 
-    private static bool IsOpen(AmqpConnection connection) => connection.ContainerId.Length > 0 && !connection.IsBroken;
+    /// <summary>Open, or not quite gone: who sees that a connection is gone may rely on it that what it held is back on its queues.</summary>
+    private static bool IsOpen(AmqpConnection connection) => connection.ContainerId.Length > 0 && !connection.HasGivenBack;
 }
