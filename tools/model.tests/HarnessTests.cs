@@ -14,7 +14,7 @@ internal sealed class HarnessTests
 {
     private static readonly Rules Right = new();
 
-    /// <summary>Short, since what is lost stays lost.</summary>
+    /// <summary>Short, since what is lost stays lost; only where that is what the test is about.</summary>
     private static readonly TimeSpan Impatience = TimeSpan.FromSeconds(1);
 
     private static IEnumerable<TestCaseData> BrokenRules()
@@ -32,7 +32,7 @@ internal sealed class HarnessTests
         yield return Case("max-deliveries", Right with { MaxDeliveries = 2 }, "but a dead letter: m1 (max-deliveries after 2",
             new Script().Send().Consume(0, AckMode.Client).Do(OperationKind.Receive).Do(OperationKind.Recover, flag: true)
                 .Do(OperationKind.Receive).Do(OperationKind.Recover, flag: true));
-        yield return Case("groups", Right with { GroupsBelong = false }, "was not delivered",
+        yield return Case("groups", Right with { GroupsBelong = false }, Player.NotDelivered,
             new Script().Consume(0, AckMode.Client, prefetch: 1).Send(group: "g").Consume(1, AckMode.Client, prefetch: 1).Send(group: "g"));
         yield return Case("unsubscribe", Right with { UnsubscribeDeletes = false }, "should have given [m2]",
             new Script().Consume(0, AckMode.Auto, prefetch: 0, from: Destination.Durable).Send(to: Destination.Durable).Do(OperationKind.CloseConsumer)
@@ -44,14 +44,16 @@ internal sealed class HarnessTests
     {
         var played = (Script)script;
         Assert.That(await played.PlayAsync(Right), Is.Null, "with the right rules");
-        Assert.That(await played.PlayAsync(broken, new PlayerOptions { Patience = Impatience }), Does.Contain(difference));
+        var options = difference == Player.NotDelivered ? new PlayerOptions { Patience = Impatience } : null;
+        Assert.That(await played.PlayAsync(broken, options), Does.Contain(difference));
     }
 
     [Test]
     public async Task A_lost_message_is_a_difference()
     {
         var script = new Script().Consume(0, AckMode.Auto).Send().Send().Do(OperationKind.Receive);
-        Assert.That(await PlayTamperedAsync(script, static (number, arrived) => number == 1 ? [] : arrived), Does.Contain("m2 on script.plain was not delivered"));
+        var difference = await PlayTamperedAsync(script, static (number, arrived) => number == 1 ? [] : arrived, Impatience);
+        Assert.That(difference, Does.Contain("m2 on script.plain was not delivered"));
     }
 
     [Test]
@@ -90,24 +92,24 @@ internal sealed class HarnessTests
     }
 
     [Test]
-    public async Task A_small_sequence_is_found_in_a_long_one_that_fails()
+    public async Task What_fails_is_made_small_and_its_seed_named()
     {
-        var options = new CampaignOptions { Sequences = 200, Workers = 2, MostDifferences = 1, Rules = Right with { PriorityCounts = false } };
+        var options = new CampaignOptions { Sequences = 200, Length = 15, Workers = 2, MostDifferences = 1, Rules = Right with { PriorityCounts = false } };
         var campaign = new Campaign(options, TextWriter.Null);
         await campaign.RunAsync(CancellationToken.None);
         Assert.That(campaign.Findings, Is.Not.Empty);
         var finding = campaign.Findings[0];
-        Assert.That(finding.Operations, Has.Count.LessThan(10), finding.ToString());
-        var replayed = await new Campaign(options, TextWriter.Null).ReplayAsync(finding.Seed);
-        Assert.That(replayed?.Operations, Is.EqualTo(finding.Operations), "its seed plays the same again");
+        Assert.That(finding.Operations, Has.Count.LessThan(options.Length), finding.ToString());
+        Assert.That(finding.Operations, Is.SubsetOf(Generator.Make(finding.Seed, options.Length)));
     }
 
     private static TestCaseData Case(string name, Rules broken, string difference, Script script) =>
         new TestCaseData(broken, difference, script).SetArgDisplayNames(name);
 
-    private static Task<string?> PlayTamperedAsync(Script script, Func<int, IReadOnlyList<ReceivedMessage>, IReadOnlyList<ReceivedMessage>> tamper)
+    private static Task<string?> PlayTamperedAsync(
+        Script script, Func<int, IReadOnlyList<ReceivedMessage>, IReadOnlyList<ReceivedMessage>> tamper, TimeSpan? patience = null)
     {
         var number = 0;
-        return script.PlayAsync(Right, new PlayerOptions { Patience = Impatience, Tamper = arrived => tamper(++number, arrived) });
+        return script.PlayAsync(Right, new PlayerOptions { Patience = patience ?? new PlayerOptions().Patience, Tamper = arrived => tamper(++number, arrived) });
     }
 }

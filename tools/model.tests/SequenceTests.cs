@@ -5,7 +5,7 @@ namespace Mamba.Tools.Model.Tests;
 /// <summary>A short campaign in every test run; the long one is <c>tools/model</c> from the command line.</summary>
 internal sealed class SequenceTests
 {
-    private const int Sequences = 800;
+    private const int Sequences = 500;
 
     [Test]
     [CancelAfter(900_000)]

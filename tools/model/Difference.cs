@@ -1,4 +1,4 @@
-namespace Mamba.Tools.Model.Modelling;
+namespace Mamba.Tools.Model;
 
 /// <summary>The broker did what the model does not allow, or not what it demands. The text says which.</summary>
 internal sealed class Difference : Exception

@@ -218,7 +218,7 @@ internal sealed class BrokerModel(Rules rules, long now)
 
     /// <summary>What a browser sees, in order.</summary>
     public IReadOnlyList<ModelEntry> Browse(ModelQueue queue, Selector? selector) =>
-        [.. queue.Entries.Where(e => e.Place == Place.Available && (selector is null || selector.Matches(e.Message)))
+        [.. queue.Entries.Where(e => e.Place == Place.Available && (selector is null || selector.Matches(e.Message, e.Failures)))
             .OrderByDescending(e => rules.PriorityCounts ? e.Message.Priority : 0).ThenBy(static e => e.Sequence)];
 
     /// <summary>A group that may have been on its way to or from the consumer may now be anybody's.</summary>

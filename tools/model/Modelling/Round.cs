@@ -74,7 +74,7 @@ internal sealed class Round(BrokerModel model)
     }
 
     private static bool Fits(ModelConsumer consumer, ModelEntry entry) =>
-        (consumer.Selector is null || consumer.Selector.Matches(entry.Message)) && !entry.Excluded.Contains(consumer);
+        (consumer.Selector is null || consumer.Selector.Matches(entry.Message, entry.Failures)) && !entry.Excluded.Contains(consumer);
 
     /// <summary>Groups: its owner, or one it may have moved to, and nobody while another holds some of it.</summary>
     private bool MayHave(ModelConsumer consumer, ModelEntry entry)

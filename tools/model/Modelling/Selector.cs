@@ -14,9 +14,13 @@ internal sealed record Selector(string Text, Func<ModelMessage, bool?> Evaluate)
         new("JMSDeliveryMode = 'PERSISTENT'", static m => m.Durable),
         new("JMSType LIKE 'a%'", static m => m.Type.StartsWith('a')),
         new("NOT (color = 'red') AND amount + 1 <= 8", static m => m.Color is null ? (m.Amount + 1 <= 8 ? null : false) : m.Color != "red" && m.Amount + 1 <= 8),
+        new("JMSXDeliveryCount > 1 OR amount < 3", static m => m.Amount < 3) { TakesRedelivered = true },
     ];
 
-    public bool Matches(ModelMessage message) => Evaluate(message) == true;
+    /// <summary>It matches whatever failed before.</summary>
+    public bool TakesRedelivered { get; init; }
+
+    public bool Matches(ModelMessage message, int failures = 0) => (TakesRedelivered && failures > 0) || Evaluate(message) == true;
 
     private static bool? Is(ModelMessage message, string color) => message.Color is null ? null : message.Color == color;
 }

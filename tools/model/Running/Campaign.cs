@@ -153,7 +153,8 @@ internal sealed class Campaign(CampaignOptions options, TextWriter log)
     private async Task<Finding> ShrinkAsync(int seed, IReadOnlyList<Operation> operations, string difference)
     {
         // What hangs, hangs each time: less patience makes shrinking bearable, and the smallest sequence is played once more with all of it.
-        var impatient = options.Player with { Patience = TimeSpan.FromSeconds(2) };
+        var hangs = difference.Contains(Player.NotDelivered, StringComparison.Ordinal);
+        var impatient = hangs ? options.Player with { Patience = TimeSpan.FromSeconds(5) } : options.Player;
         var shrunk = await Shrinker.ShrinkAsync(operations, async candidate => await PlayOnNewAsync(seed, candidate, impatient) is not null);
         return await PlayOnNewAsync(seed, shrunk, options.Player) is { } again
             ? new Finding(seed, shrunk, again)

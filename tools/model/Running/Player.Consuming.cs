@@ -18,8 +18,13 @@ internal sealed partial class Player
             return false;
         }
 
-        var session = await SessionAsync(operation);
         var selector = operation.Selector < 0 ? null : Selector.All[operation.Selector];
+        if (named is { Consumers.Count: > 0 } && named.Selector != selector)
+        {
+            return false;
+        }
+
+        var session = await SessionAsync(operation);
         var number = target.IsNamed() ? session.Connection.NextSubscriber(target) : 0;
         var options = JmsLinks.Consumer(target, _prefix, number, selector, operation.Other, operation.Flag);
         var link = await session.Amqp.CreateReceiverAsync(target.Address(_prefix), options);
@@ -44,7 +49,14 @@ internal sealed partial class Player
         }
 
         var name = target.IsNamed() ? $"{_prefix}-{target}" : $"{_prefix}-k{operation.Consumer}-{operation.Number}";
-        if (!_model.Queues.TryGetValue(name, out var queue))
+        if (_model.Queues.TryGetValue(name, out var queue) && queue.Selector != selector)
+        {
+            // To ask for it with another selector is to unsubscribe, and to subscribe anew.
+            _model.Delete(queue);
+            queue = null;
+        }
+
+        if (queue is null)
         {
             var noLocal = operation.Other ? clientId : null;
             queue = new ModelQueue(name, address, target.IsDurable()) { Selector = selector, NoLocal = noLocal };

@@ -11,7 +11,7 @@ namespace Mamba.Tools.Model.Running;
 internal sealed record PlayerOptions
 {
     /// <summary>How long a delivery that must come may take, before it counts as lost.</summary>
-    public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(60);
+    public TimeSpan Patience { get; init; } = TimeSpan.FromMinutes(5);
 
     /// <summary>What a test of the harness does to what arrives at a consumer.</summary>
     public Func<IReadOnlyList<ReceivedMessage>, IReadOnlyList<ReceivedMessage>>? Tamper { get; init; }
@@ -23,6 +23,12 @@ internal sealed record PlayerOptions
 /// </summary>
 internal sealed partial class Player : IAsyncDisposable
 {
+    /// <summary>What the difference says when a message did not come in time.</summary>
+    public const string NotDelivered = "was not delivered within";
+
+    /// <summary>Takes more than one frame, in and out.</summary>
+    private const int LargeBody = 200_000;
+
     private readonly IBrokerUnderTest _broker;
     private readonly PlayerOptions _options;
     private readonly string _prefix;
@@ -170,7 +176,7 @@ internal sealed partial class Player : IAsyncDisposable
         Amount = operation.Amount,
         Type = operation.Type,
         Origin = origin,
-        BodyBytes = 1 << operation.Amount,
+        BodyBytes = operation is { Amount: 9, Which: 1 } ? LargeBody : 1 << operation.Amount,
     };
 
     private async Task<bool> AdvanceAsync(int milliseconds)
@@ -218,7 +224,7 @@ internal sealed partial class Player : IAsyncDisposable
         catch (TimeoutException e)
         {
             throw new Difference(
-                $"{missing.Entry} was not delivered within {_options.Patience.TotalSeconds} s to {missing.Consumer.Name}, which has credit {missing.Consumer.Credit}", e);
+                $"{missing.Entry} {NotDelivered} {_options.Patience.TotalSeconds} s to {missing.Consumer.Name}, which has credit {missing.Consumer.Credit}", e);
         }
         finally
         {

@@ -117,7 +117,7 @@ internal sealed class Generator
             Destination.Queue => NextSelector(40),
             Destination.Plain => -1,
             Destination.Topic => NextSelector(30),
-            _ => _selectors[(int)target],
+            _ => Chance(90) ? _selectors[(int)target] : NextSelector(50),
         };
         var session = target.Owner() is { } owner ? owner + 3 * _random.Next(2) : operation.Session;
         return operation with
