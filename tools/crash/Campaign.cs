@@ -101,6 +101,12 @@ internal sealed class Campaign(CampaignOptions options, TextWriter log)
         public StoredMessage Scheduled(StoredMessage original, ulong scheduleId, long instant) =>
             throw new InvalidOperationException("Nothing is scheduled while depths are read.");
 
+        public StoredMessage Diverted(StoredMessage original, string address) =>
+            throw new InvalidOperationException("Nothing is published while depths are read.");
+
+        public IMessageFilter MakeFilter(string selector) =>
+            throw new InvalidOperationException("A campaign has no diverts.");
+
         public IMessageFilter? RestoreFilter(ReadOnlyMemory<byte> definition) => null;
     }
 }

@@ -18,6 +18,7 @@ internal sealed class EngineContext
         Deadlines = new DeadlineTimer(this);
         Retention = new Retention(this);
         Duplicates = new DuplicateRegistry(this);
+        Diverts = new Diverting(this);
         StartedAt = Now;
     }
 
@@ -40,6 +41,9 @@ internal sealed class EngineContext
 
     /// <summary>Topics that keep messages for subscriptions to come.</summary>
     public Retention Retention { get; }
+
+    /// <summary>Rules by which messages go to other addresses.</summary>
+    public Diverting Diverts { get; }
 
     /// <summary>What addresses know of the ids of their messages.</summary>
     public DuplicateRegistry Duplicates { get; }

@@ -17,6 +17,9 @@ public sealed record EngineOptions
     /// <summary>Settings of nodes no pattern matches.</summary>
     public NodeOptions DefaultNodeOptions { get; init; } = new();
 
+    /// <summary>Rules by which messages go to other addresses, beside those that are made while it runs.</summary>
+    public IReadOnlyList<DivertOptions> Diverts { get; init; } = [];
+
     /// <summary>Most operations in one transaction. Default 10,000.</summary>
     public int MaxTransactionOperations { get; init; } = 10_000;
 

@@ -46,7 +46,14 @@ public sealed partial class MessageEngine
     public partial void Publish(PublishBatch batch)
     {
         ArgumentNullException.ThrowIfNull(batch);
-        batch.Publish(_context);
+        if (_context.Diverts.IsEmpty)
+        {
+            batch.Publish(_context);
+        }
+        else
+        {
+            batch.PublishDiverting(_context);
+        }
     }
 
     public partial UnitOfWork BeginTransaction() => new(_context);
@@ -83,6 +90,7 @@ public sealed partial class MessageEngine
         context.Router = new DeadLetterRouter(context, engine.ResolveDeadLetterQueueAsync);
         context.Merger = new AnnotationMerger(context);
         var messages = engine.Restore(recovery);
+        engine.RestoreDiverts(recovery);
         engine.StartSchedules();
         engine._compactor = new Compactor(context, engine.SnapshotAsync);
         engine._compactor.Start();
@@ -232,6 +240,14 @@ public sealed partial class MessageEngine
             foreach (var (_, terminus) in _termini)
             {
                 terminus.Definition.Write(batch);
+            }
+
+            foreach (var divert in _context.Diverts.Table.All)
+            {
+                if (!divert.IsConfigured)
+                {
+                    DivertOperation.Write(batch, divert.Options, gone: false);
+                }
             }
 
             batch.EndRecord();

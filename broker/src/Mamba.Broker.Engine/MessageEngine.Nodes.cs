@@ -115,6 +115,7 @@ public sealed partial class MessageEngine
         await _definitionGate.WaitAsync();
         try
         {
+            RefuseWhenTarget(address);
             if (!_nodes.TryRemove(address, out var node))
             {
                 return false;

@@ -97,11 +97,13 @@ internal sealed class ServerContext
             new NodeEntities(Engine, NodeKind.Topic, "org.mamba.topic", "topic"),
             new SubscriptionEntities(Engine, Time),
             new ScheduleEntities(Engine),
+            new DivertEntities(Engine, Addresses),
             new ConnectionEntities(Connections),
             new LinkEntities(Connections, Role.Receiver, "org.mamba.consumer", "consumer"),
             new LinkEntities(Connections, Role.Sender, "org.mamba.producer", "producer"),
         ]),
-        Logger);
+        Logger,
+        new RouteInspector(Engine, Time));
 
     /// <summary>What a connection grants its peer: the same object for all that came in the same way.</summary>
     public ConnectionSettings SettingsFor(ListenerContext listener)

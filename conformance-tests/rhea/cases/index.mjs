@@ -29,6 +29,7 @@ import retries from './retries.mjs';
 import duplicates from './duplicates.mjs';
 import block from './block.mjs';
 import updates from './updates.mjs';
+import diverts from './diverts.mjs';
 import hostile from './hostile.mjs';
 import management from './management.mjs';
 import permissions from './permissions.mjs';
@@ -39,7 +40,7 @@ import resume from './resume.mjs';
 const suites = {
   connect, sasl, websocket, sender, outcomes, settlement, prefetch, credit, types, messages, large, transactions, relay, dynamic,
   expiry, deadletter, addresses, topics, wildcards, retained, selectors, encodings, limits, links, hostile, groups, kinds, lastvalues, block, updates, management,
-  permissions, schedules, retries, duplicates,
+  permissions, schedules, retries, duplicates, diverts,
   replies, resume,
 };
 const DefaultTimeout = Number(process.env.CASE_TIMEOUT ?? 20_000);

@@ -74,6 +74,15 @@ public interface IMessageAnnotator
     /// <param name="name">The annotation or application property; see <see cref="NodeOptions.LastValueKey"/>.</param>
     string? LastValueKey(StoredMessage message, string name);
 
+    /// <summary>The message as a divert stores it elsewhere: with the address it was sent to.</summary>
+    /// <param name="original">The message as it was published.</param>
+    /// <param name="address">The address.</param>
+    StoredMessage Diverted(StoredMessage original, string address);
+
+    /// <summary>Compiles the selector of a divert.</summary>
+    /// <exception cref="EngineException"><see cref="EngineError.NotAllowed"/>: it cannot be understood; the text says where.</exception>
+    IMessageFilter MakeFilter(string selector);
+
     /// <summary>
     /// Makes the filter of a durable subscription again after a restart, from the bytes in
     /// <see cref="SubscriptionOptions.FilterDefinition"/>; null when they ask for no filter of messages.

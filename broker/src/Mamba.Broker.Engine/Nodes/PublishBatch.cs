@@ -29,6 +29,9 @@ public enum PublishOutcome : byte
 
     /// <summary>A message with the same id is stored already (<see cref="NodeOptions.Duplicates"/>): this one is left out, which is success.</summary>
     Duplicate,
+
+    /// <summary>A divert leads to a queue that is full or gone: the message is stored nowhere.</summary>
+    DivertRefused,
 }
 
 /// <summary>Answer to one published message.</summary>

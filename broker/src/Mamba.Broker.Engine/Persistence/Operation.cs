@@ -31,6 +31,9 @@ internal enum OperationKind : byte
 
     /// <summary>Messages that a durable terminus holds, or holds no longer.</summary>
     Hold = 12,
+
+    /// <summary>A divert that was made or ended: see <see cref="DivertOperation"/>.</summary>
+    Divert = 13,
 }
 
 [Flags]

@@ -16,6 +16,8 @@ internal sealed class Recovery(EngineOptions options) : IJournalReplay
 
     public Dictionary<uint, SubscriptionDefinition> Subscriptions { get; } = [];
 
+    public Dictionary<string, DivertOptions> Diverts { get; } = new(StringComparer.Ordinal);
+
     public RecoveredIds Ids { get; } = new(options.LargestDuplicateWindow);
 
     public Dictionary<uint, TerminusDefinition> Termini { get; } = [];
@@ -46,6 +48,9 @@ internal sealed class Recovery(EngineOptions options) : IJournalReplay
                     break;
                 case OperationKind.Park:
                     OnPark(address, ref rest);
+                    break;
+                case OperationKind.Divert:
+                    DivertOperation.Read(ref rest, Diverts);
                     break;
                 case OperationKind.DuplicateIds:
                     DuplicateOperation.Read(ref rest, address.Segment, Ids);
@@ -190,6 +195,7 @@ internal sealed class Recovery(EngineOptions options) : IJournalReplay
                 break;
             case OperationKind.Snapshot:
                 Nodes.Clear();
+                Diverts.Clear();
                 Subscriptions.Clear();
                 Termini.Clear();
                 LastMessageId = Math.Max(LastMessageId, (ulong)DefinitionOperation.ReadInt64(ref rest));

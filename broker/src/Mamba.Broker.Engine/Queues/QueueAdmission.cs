@@ -69,6 +69,10 @@ internal sealed class QueueAdmission
         return true;
     }
 
+    /// <summary>Whether <see cref="TryReserve"/> would refuse now.</summary>
+    public bool IsFullFor(long bytes) =>
+        (maxMessages > 0 && Interlocked.Read(ref _messages) >= maxMessages) || (maxBytes > 0 && Interlocked.Read(ref _bytes) + bytes > maxBytes);
+
     /// <summary>Takes room without asking; negative numbers give it back.</summary>
     public void Reserve(long messages, long bytes)
     {

@@ -69,6 +69,9 @@ internal sealed partial class QueueHost(EngineContext context, uint id, QueueNam
     /// <summary>Reserves room for a message; false when the queue is full.</summary>
     public bool TryReserve(long bytes) => _admission.TryReserve(bytes);
 
+    /// <summary>Whether a message would be refused now.</summary>
+    public bool IsFullFor(long bytes) => _admission.IsFullFor(bytes);
+
     /// <summary>Takes room without asking: recovered and dead-lettered messages.</summary>
     public void Reserve(long messages, long bytes) => _admission.Reserve(messages, bytes);
 

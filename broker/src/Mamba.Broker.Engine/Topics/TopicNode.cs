@@ -206,6 +206,10 @@ internal sealed class TopicNode : IRoutingNode
         return PublishOutcome.Accepted;
     }
 
+    /// <summary>Which subscriptions a message would go to.</summary>
+    public List<RouteQueue> Explain(StoredMessage message) =>
+        [.. Audience().Select(subscription => new RouteQueue(subscription.Key.Name ?? string.Empty, subscription.Wants(message), subscription.Host.IsFullFor(message.Length)))];
+
     /// <summary>
     /// Adds the subscriptions that came since the message was routed: they did not find it among what is kept. Room is not asked for.
     /// </summary>

@@ -26,7 +26,7 @@ internal sealed partial class CommitRecord
             if (_nextClaim > 0 && IsSameAsBefore(_nextClaim))
             {
                 id.Window.CountFound();
-                Work.Leave(id.Publish);
+                Leave(id);
                 _nextClaim++;
                 continue;
             }
@@ -37,7 +37,7 @@ internal sealed partial class CommitRecord
                     id.IsClaimed = true;
                     break;
                 case ClaimOutcome.Known:
-                    Work.Leave(id.Publish);
+                    Leave(id);
                     break;
                 default:
                     // From here on the waiter may go on with this commit, on another thread.
@@ -48,6 +48,12 @@ internal sealed partial class CommitRecord
         }
 
         return true;
+    }
+
+    private void Leave(in EnlistedId id)
+    {
+        Work.Leave(id.Publish, id.Count);
+        _unit!.LeftDuplicatesOut = true;
     }
 
     private bool IsSameAsBefore(int index) =>

@@ -18,15 +18,18 @@ internal struct EnlistedPublish
     /// <summary>Where its operation stands in the commit record, or <see cref="NoOperation"/>.</summary>
     public int Offset;
 
-    /// <summary>A message with its id is stored already: it goes nowhere.</summary>
-    public bool IsDuplicate;
+    /// <summary>It goes nowhere: a message with its id is stored already, or another address it had to go to refused it.</summary>
+    public bool IsLeftOut;
 }
 
 /// <summary>The id of a message published in a transaction; it counts from the commit on.</summary>
 internal struct EnlistedId
 {
-    /// <summary>Index among the publishes.</summary>
+    /// <summary>Index among the publishes; the first, when diverts made it several.</summary>
     public int Publish;
+
+    /// <summary>How many they are.</summary>
+    public int Count;
 
     public DuplicateWindow Window;
     public DuplicateId Id;
@@ -80,8 +83,9 @@ internal sealed class EnlistedWork
 
     public void Add(in EnlistedPublish publish) => _publishes.Add(publish);
 
-    /// <summary>Gives the publish that was added last an id.</summary>
-    public void Add(DuplicateWindow window, DuplicateId id) => _ids.Add(new EnlistedId { Publish = _publishes.Count - 1, Window = window, Id = id });
+    /// <summary>Gives the publishes from one on an id.</summary>
+    public void Add(DuplicateWindow window, DuplicateId id, int first) =>
+        _ids.Add(new EnlistedId { Publish = first, Count = _publishes.Count - first, Window = window, Id = id });
 
     /// <summary>
     /// Brings the ids into an order that is the same for all transactions, so that none waits for another that waits for it; of two
@@ -92,17 +96,19 @@ internal sealed class EnlistedWork
         : left.Id != right.Id ? left.Id.Value.CompareTo(right.Id.Value)
         : left.Publish.CompareTo(right.Publish));
 
-    /// <summary>Takes a publish out: its room is given back, and its message released at the end.</summary>
-    public void Leave(int index)
+    /// <summary>Takes publishes out: their room is given back, and their messages are released at the end.</summary>
+    public void Leave(int first, int count)
     {
-        ref var publish = ref Publishes[index];
-        for (var t = 0; t < publish.TargetCount; t++)
+        foreach (ref var publish in Publishes.Slice(first, count))
         {
-            Targets[publish.FirstTarget + t].Unreserve(1, publish.Message.Length);
-        }
+            for (var t = 0; t < publish.TargetCount; t++)
+            {
+                Targets[publish.FirstTarget + t].Unreserve(1, publish.Message.Length);
+            }
 
-        publish.TargetCount = 0;
-        publish.IsDuplicate = true;
+            publish.TargetCount = 0;
+            publish.IsLeftOut = true;
+        }
     }
 
     public void Add(in EnlistedSettle settle) => _settles.Add(settle);
@@ -126,7 +132,7 @@ internal sealed class EnlistedWork
                 targets.Add(Targets[publish.FirstTarget + t]);
             }
 
-            if (publish is { Node: TopicNode { Kept: not null } topic, IsDuplicate: false })
+            if (publish is { Node: TopicNode { Kept: not null } topic, IsLeftOut: false })
             {
                 topic.RouteLate(publish.Message, targets, first);
             }

@@ -36,7 +36,12 @@ public sealed partial class UnitOfWork
     }
 
     /// <summary>Enlists a publish as <see cref="AddPublish"/> does, whatever the limits of transactions.</summary>
-    internal PublishOutcome AddCopy(IMessageNode node, StoredMessage message)
+    internal PublishOutcome AddCopy(IMessageNode node, StoredMessage message) =>
+        _context.Diverts.IsEmpty || message.Schedule is not null || _context.Diverts.PlanFor(node, message) is not { } plan
+            ? AddOne(node, message)
+            : AddDiverted(node, message, plan);
+
+    private PublishOutcome AddOne(IMessageNode node, StoredMessage message)
     {
         var work = Open().Work;
         var first = work.Targets.Count;

@@ -73,10 +73,11 @@ public sealed partial class UnitOfWork
             return PublishOutcome.Duplicate;
         }
 
+        var first = Open().Work.Publishes.Length;
         var outcome = bounded ? AddPublishCore(node, message) : AddCopy(node, message);
         if (outcome == PublishOutcome.Accepted)
         {
-            Open().Work.Add(window, id);
+            Open().Work.Add(window, id, first);
         }
 
         return outcome;

@@ -221,6 +221,31 @@ internal sealed record AddressOptions
 
     [Setting("Rules for addresses by pattern; the first that matches holds, and inherits nothing from the others.")]
     public IReadOnlyList<AddressRuleOptions> Rules { get; init; } = [];
+
+    [Setting("Rules by which messages that are sent to some addresses go to another one as well, or instead; more can be made with $management.")]
+    public IReadOnlyList<DivertRuleOptions> Diverts { get; init; } = [];
+}
+
+internal sealed record DivertRuleOptions
+{
+    [Setting("Names the divert; one of all.", Min = 1, Max = 255, Required = true, Example = "audit")]
+    public string Name { get; init; } = "";
+
+    [Setting("Addresses it applies to: * is one word, # at the end any number of words. Never its own target, and no temporary queues.", Min = 1, Max = 255,
+        Required = true, Example = "orders.#")]
+    public string Pattern { get; init; } = "";
+
+    [Setting("The address that messages go to; made when it is missing, as a queue unless a rule says topic.", Min = 1, Max = 255, Required = true, Example = "audit.orders")]
+    public string Target { get; init; } = "";
+
+    [Setting("Which messages, as a JMS selector; all when absent.", Min = 1, Max = 8_192, Example = "amount > 1000")]
+    public string? Selector { get; init; }
+
+    [Setting("Whether messages go to the target instead of the address they were sent to.")]
+    public bool Move { get; init; }
+
+    [Setting("Diverts of higher priority are looked at first; the first that moves a message ends the search.", Min = -1_000_000, Max = 1_000_000)]
+    public int Priority { get; init; }
 }
 
 internal enum AddressKind

@@ -31,6 +31,7 @@ internal sealed class StartupChecks(BrokerOptions options, SettingLayers layers)
         CheckTls();
         CheckRules();
         new PermissionChecks(options.Security, layers).Check();
+        new DivertChecks(options.Addresses, layers).Check();
         CheckAccess(CountUsers());
     }
 

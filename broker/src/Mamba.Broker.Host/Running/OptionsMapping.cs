@@ -21,6 +21,7 @@ internal static class OptionsMapping
         MaxTransactionBytes = options.Limits.MaxTransactionBytes,
         MaxSchedulesPerAddress = options.Schedules.MaxPerAddress,
         MissedInstants = (MissedInstants)options.Schedules.MissedInstants,
+        Diverts = [.. ToDiverts(options.Addresses)],
         Patterns = [.. options.Addresses.Rules.Select(rule => new NodePattern(rule.Pattern, new NodeOptions
         {
             MaxMessages = rule.MaxLength ?? 0,
@@ -46,6 +47,18 @@ internal static class OptionsMapping
         Seconds = (long)Math.Ceiling(rule.Time?.TotalSeconds ?? 0),
         By = rule.By,
     };
+
+    /// <summary>A target that is missing is made as the rules say.</summary>
+    public static IEnumerable<DivertOptions> ToDiverts(AddressOptions addresses) => addresses.Diverts.Select(divert => new DivertOptions
+    {
+        Name = divert.Name,
+        Pattern = divert.Pattern,
+        Target = divert.Target,
+        TargetKind = KindOf(addresses.Rules.FirstOrDefault(rule => new AddressPattern(rule.Pattern).Matches(divert.Target))?.Kind ?? AddressKind.Queue),
+        Move = divert.Move,
+        Priority = divert.Priority,
+        Selector = divert.Selector,
+    });
 
     public static ServerOptions ToServer(BrokerOptions options, ResolvedEndpoints endpoints, TlsCertificates? tls) => new()
     {

@@ -87,6 +87,9 @@ internal sealed class AddressDirectory(MessageEngine engine, ServerOptions optio
             : node;
     }
 
+    /// <summary>What a missing address is made as.</summary>
+    public NodeKind KindOf(string name) => RuleFor(name)?.Kind ?? NodeKind.Queue;
+
     private AddressRule? RuleFor(string name)
     {
         for (var i = 0; i < _patterns.Length; i++)

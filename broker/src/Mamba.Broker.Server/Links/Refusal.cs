@@ -68,6 +68,10 @@ internal static class Refusal
         PublishOutcome.RejectedFull => new AmqpError(
             ErrorCondition.ResourceLimitExceeded, $"'{address}' has reached its limit; send again when messages have been consumed."),
         PublishOutcome.NotFound => new AmqpError(ErrorCondition.NotFound, $"'{address}' was deleted."),
+        PublishOutcome.DivertRefused => new AmqpError(
+            ErrorCondition.ResourceLimitExceeded,
+            $"A divert leads from '{address}' to a queue that has reached its limit, so the message was stored nowhere; send again when messages have been consumed there "
+            + "(ROUTE on $management tells where messages go)."),
         PublishOutcome.TooManySchedules => new AmqpError(
             ErrorCondition.ResourceLimitExceeded, $"'{address}' has as many repeating schedules as it may; cancel some, or let them end."),
         PublishOutcome.KeyTooLong => new AmqpError(

@@ -36,6 +36,9 @@ internal sealed class AttributeBody(AmqpMap map)
         var other => throw Wrong(name, "a string", other),
     };
 
+    /// <summary>A value of any type, or null when it is absent.</summary>
+    public object? Any(string name) => Take(name);
+
     /// <summary>Yes or no; null when it is absent. JMS tools that only have texts may say "true" or "false".</summary>
     public bool? Flag(string name) => Take(name) switch
     {

@@ -51,7 +51,7 @@ internal sealed class SelfEntities() : EntityType(ManagementNode.SelfType, Manag
 
     public override IReadOnlyList<string> Attributes { get; } = [Attribute.Name, Attribute.Identity, Attribute.Type];
 
-    public override IReadOnlyList<string> Operations { get; } = [Operation.Read, .. EntityCatalog.Operations];
+    public override IReadOnlyList<string> Operations { get; } = [Operation.Read, .. EntityCatalog.Operations, RouteInspector.Operation];
 
     public override IEnumerable<Entity> List() => [new Entity(this, Self, this)];
 

@@ -9,7 +9,7 @@ namespace Mamba.Broker.Server.Management;
 /// The node at <c>$management</c>: finds what a request is about and carries it out. A few requests are under way at a time, over
 /// all connections; the others wait, each connection's in order. Thread-safe.
 /// </summary>
-internal sealed class ManagementNode(EntityCatalog catalog, ILogger logger)
+internal sealed class ManagementNode(EntityCatalog catalog, ILogger logger, RouteInspector? routes = null)
 {
     public const string Address = "$management";
 
@@ -67,6 +67,12 @@ internal sealed class ManagementNode(EntityCatalog catalog, ILogger logger)
         var operation = request.Text("operation")?.ToUpperInvariant()
             ?? throw ManagementException.Bad("The request has no application property 'operation', such as READ or QUERY.");
         var typeName = request.Text("type");
+        if (routes is not null && operation == RouteInspector.Operation && typeName is null or SelfType)
+        {
+            Require(access, Address);
+            return routes.Execute(request);
+        }
+
         if (Array.IndexOf(EntityCatalog.Operations, operation) >= 0 && (typeName is null || string.Equals(typeName, SelfType, StringComparison.Ordinal)))
         {
             return AboutSelf(operation, request, access);

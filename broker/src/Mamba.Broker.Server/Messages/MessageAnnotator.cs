@@ -77,6 +77,25 @@ public sealed class MessageAnnotator(TimeProvider? time = null) : IMessageAnnota
 
     public string? LastValueKey(StoredMessage message, string name) => ValueKey.Read(message, name);
 
+    public StoredMessage Diverted(StoredMessage original, string address)
+    {
+        var annotations = ReadAnnotations(original);
+        annotations[OriginalAddress] = address;
+        return Rewrite(original, annotations);
+    }
+
+    public IMessageFilter MakeFilter(string selector)
+    {
+        try
+        {
+            return new SelectorFilter(Selector.Parse(selector), time ?? TimeProvider.System);
+        }
+        catch (SelectorException e)
+        {
+            throw new EngineException(EngineError.NotAllowed, $"The selector \"{selector}\" cannot be used: {e.Message}", e);
+        }
+    }
+
     public IMessageFilter? RestoreFilter(ReadOnlyMemory<byte> definition)
     {
         try

@@ -346,6 +346,11 @@ internal sealed class TextAnnotator : IMessageAnnotator
         return text.IndexOf('=', StringComparison.Ordinal) is > 0 and var at ? text[..at] : null;
     }
 
+    public StoredMessage Diverted(StoredMessage original, string address) => Append(original, $"<{address}");
+
+    public IMessageFilter MakeFilter(string selector) =>
+        selector.Length > 0 ? new TextFilter(selector) : throw new EngineException(EngineError.NotAllowed, "The selector is empty.");
+
     /// <summary>A filter that begins with '?' is of another version.</summary>
     public IMessageFilter? RestoreFilter(ReadOnlyMemory<byte> definition) => definition.IsEmpty ? null
         : definition.Span[0] == '?' ? throw new EngineException(EngineError.Mismatch, "it begins with a question mark")

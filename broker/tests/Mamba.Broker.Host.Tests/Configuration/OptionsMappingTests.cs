@@ -35,6 +35,28 @@ internal sealed class OptionsMappingTests
     }
 
     [Test]
+    public void Diverts_reach_the_engine_and_their_targets_are_what_the_rules_say()
+    {
+        var options = new BrokerOptions
+        {
+            Addresses = new AddressOptions
+            {
+                Rules = [new AddressRuleOptions { Pattern = "news.#", Kind = AddressKind.Topic }],
+                Diverts =
+                [
+                    new DivertRuleOptions { Name = "1", Pattern = "a.#", Target = "news.a", Selector = "x = 1", Move = true, Priority = -2 },
+                    new DivertRuleOptions { Name = "2", Pattern = "b", Target = "c" },
+                ],
+            },
+        };
+        Assert.That(OptionsMapping.ToEngine(options, "journal").Diverts, Is.EqualTo(new[]
+        {
+            new DivertOptions { Name = "1", Pattern = "a.#", Target = "news.a", TargetKind = NodeKind.Topic, Selector = "x = 1", Move = true, Priority = -2 },
+            new DivertOptions { Name = "2", Pattern = "b", Target = "c" },
+        }));
+    }
+
+    [Test]
     public void Rules_reach_the_server_and_the_engine()
     {
         var options = new BrokerOptions

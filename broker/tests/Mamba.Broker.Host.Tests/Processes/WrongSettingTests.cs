@@ -242,6 +242,20 @@ internal sealed class WrongSettingTests
         result.AssertNames($"--set addresses.rules, {where}", what, remedy);
     }
 
+    [TestCase("""[{ "pattern": "a", "target": "b" }]""", ", [0].name", "is missing", "audit")]
+    [TestCase("""[{ "name": "a", "target": "b" }]""", ", [0].pattern", "is missing", "orders.#")]
+    [TestCase("""[{ "name": "a", "pattern": "#.b", "target": "b" }]""", ", [0].pattern", "no pattern", "orders.#")]
+    [TestCase("""[{ "name": "a", "pattern": "a" }]""", ", [0].target", "is missing", "audit.orders")]
+    [TestCase("""[{ "name": "a", "pattern": "a", "target": "b.*" }]""", ", [0].target", "cannot be a target", "one queue or topic")]
+    [TestCase("""[{ "name": "a", "pattern": "a", "target": "b", "selector": "amount >" }]""", ", [0].selector", "cannot be understood", "amount > 1000")]
+    [TestCase("""[{ "name": "1", "pattern": "a", "target": "b" }, { "name": "2", "pattern": "b", "target": "a" }]""", "", "messages would go round: 'b' (1) -> 'a' (2) -> 'b' (1)", "selector")]
+    [TestCase("""[{ "name": "1", "pattern": "a", "target": "b" }, { "name": "1", "pattern": "c", "target": "d" }]""", "", "two diverts named '1'", "selector")]
+    public async Task Diverts_that_cannot_be_are_named(string diverts, string where, string what, string remedy)
+    {
+        var result = await FailAsync([.. Local, "--set", $"addresses.diverts={diverts}"]);
+        result.AssertNames($"--set addresses.diverts{where}", what, remedy);
+    }
+
     [Test]
     public async Task Config_check_reports_like_a_start_and_takes_nothing()
     {
