@@ -108,6 +108,8 @@ internal sealed class Campaign(CampaignOptions options, TextWriter log)
             throw new InvalidOperationException("A campaign has no diverts.");
 
         public IMessageFilter? RestoreFilter(ReadOnlyMemory<byte> definition) => null;
+
+        public string? LastValueKey(StoredMessage message, string name) => null;
     }
 }
 
