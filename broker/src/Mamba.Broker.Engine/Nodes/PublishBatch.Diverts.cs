@@ -27,6 +27,9 @@ public sealed partial class PublishBatch
         }
 
         run?.Publish(context);
+
+        // The messages belong to others by now.
+        Array.Clear(_entries, 0, _count);
         _count = 0;
         Recycle();
     }
