@@ -250,7 +250,7 @@ internal sealed class ManagementOperationTests() : RunningBroker("limits.maxMess
         Assert.That((broker["product"], broker["takesDurableMessages"]), Is.EqualTo(("Mamba", true)));
         Assert.That(broker["connections"], Is.GreaterThanOrEqualTo(2L));
         var types = (await _peer.AskAsync("GET-TYPES")).Map;
-        Assert.That(types.Count, Is.EqualTo(9));
+        Assert.That(types.Count, Is.EqualTo(10));
         foreach (var (type, attributes) in (await _peer.AskAsync("GET-ATTRIBUTES")).Map)
         {
             var rows = await QueryAsync((string)type, [.. ((List<object?>)attributes!).Cast<string>()]);
