@@ -70,8 +70,8 @@ internal sealed class QueueAdmission
     }
 
     /// <summary>Whether <see cref="TryReserve"/> would refuse now.</summary>
-    public bool IsFullFor(long bytes) =>
-        (maxMessages > 0 && Interlocked.Read(ref _messages) >= maxMessages) || (maxBytes > 0 && Interlocked.Read(ref _bytes) + bytes > maxBytes);
+    public bool IsFullFor(long bytes) => Volatile.Read(ref _limits) is { Senders: null } limits
+        && limits.AreExceededBy(Interlocked.Read(ref _messages) + 1, Interlocked.Read(ref _bytes) + bytes);
 
     /// <summary>Takes room without asking; negative numbers give it back.</summary>
     public void Reserve(long messages, long bytes)
