@@ -46,8 +46,12 @@ public sealed partial class DocumentTests
     }
 
     [TestCase("README.md")]
+    [TestCase("broker/docs/delivery.md")]
     [TestCase("broker/docs/management.md")]
+    [TestCase("broker/docs/queues.md")]
     [TestCase("broker/docs/reliability.md")]
+    [TestCase("broker/docs/security.md")]
+    [TestCase("broker/docs/topics.md")]
     public void Every_test_a_document_names_exists(string document)
     {
         var text = WithoutCode(Read(document));
