@@ -127,7 +127,8 @@ internal sealed class Generator
             Destination = target,
             Selector = selector,
             Prefetch = Pick(Prefetches),
-            Flag = Chance(25),
+            // A durable subscriber that settles second asks to resume its link, which no JMS client does.
+            Flag = Chance(25) && !target.IsDurable(),
             Other = target == Destination.Topic ? Chance(20) : _noLocal[(int)target],
         };
     }
