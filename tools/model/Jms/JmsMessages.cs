@@ -33,7 +33,12 @@ internal static class JmsMessages
     }
 
     /// <summary>What is wrong with a message that arrived; null when nothing is.</summary>
-    public static string? Fault(AmqpMessage arrived, ModelMessage sent, int failures, bool firstAcquirer, long? now)
+    /// <param name="arrived">The message.</param>
+    /// <param name="sent">As it was sent.</param>
+    /// <param name="failures">Its failed deliveries.</param>
+    /// <param name="firstAcquirer">Whether nobody had it before.</param>
+    /// <param name="written">When the broker may have written it, which its ttl tells; null where time passes by itself.</param>
+    public static string? Fault(AmqpMessage arrived, ModelMessage sent, int failures, bool firstAcquirer, (long From, long To)? written)
     {
         var header = arrived.Header ?? MessageHeader.Default;
         return true switch
@@ -42,7 +47,9 @@ internal static class JmsMessages
             _ when header.Durable != sent.Durable => $"durable is {header.Durable}",
             _ when header.Priority != sent.Priority => $"priority is {header.Priority} and was sent as {sent.Priority}",
             _ when header.FirstAcquirer != firstAcquirer => $"first-acquirer is {header.FirstAcquirer}",
-            _ when now is { } time && header.Ttl != TimeToLive(sent, time) => $"ttl is {header.Ttl} and should be {TimeToLive(sent, time)}",
+            _ when written is { } time && (header.Ttl is null) != (sent.ExpiresAt == 0) => $"ttl is {header.Ttl} and should be {TimeToLive(sent, time.To)}",
+            _ when written is { } time && (header.Ttl < TimeToLive(sent, time.To) || header.Ttl > TimeToLive(sent, time.From)) =>
+                $"ttl is {header.Ttl} and should be {TimeToLive(sent, time.To)} to {TimeToLive(sent, time.From)}",
             _ when !SameBare(arrived, sent) => "properties or body are not what was sent",
             _ => null,
         };

@@ -285,7 +285,7 @@ internal sealed partial class Player
 
         for (var i = 0; i < seen.Count; i++)
         {
-            if (JmsMessages.Fault(seen[i].Message, expected[i].Message, expected[i].Failures, !expected[i].WasDelivered, TimeOrNull) is { } fault)
+            if (JmsMessages.Fault(seen[i].Message, expected[i].Message, expected[i].Failures, !expected[i].WasDelivered, WrittenAt) is { } fault)
             {
                 throw new Difference($"{what} gave {expected[i]}, but {fault}");
             }

@@ -39,6 +39,7 @@ internal sealed partial class Player : IAsyncDisposable
     private readonly HashSet<Destination> _used = [];
     private ManagementClient? _management;
     private bool _mayHaveLate;
+    private long? _stepBegan;
 
     public Player(IBrokerUnderTest broker, string prefix, Rules rules, PlayerOptions options)
     {
@@ -184,9 +185,11 @@ internal sealed partial class Player : IAsyncDisposable
         const int Step = 1_000;
         for (var left = milliseconds; left > 0; left -= Step)
         {
+            _stepBegan = _broker.Now;
             _broker.Advance(Step);
             _model.Advance(Step);
             await SettleDownAsync();
+            _stepBegan = null;
         }
 
         _mayHaveLate = false;
@@ -254,7 +257,7 @@ internal sealed partial class Player : IAsyncDisposable
     {
         var message = received.Message;
         var entry = round.Deliver(link.Model, message.Properties?.MessageId as string ?? "(no message-id)");
-        if (JmsMessages.Fault(message, entry.Message, entry.Failures, !entry.WasDelivered, TimeOrNull) is { } fault)
+        if (JmsMessages.Fault(message, entry.Message, entry.Failures, !entry.WasDelivered, WrittenAt) is { } fault)
         {
             throw new Difference($"{link.Model.Name} was given {entry}, but {fault}");
         }
@@ -264,5 +267,6 @@ internal sealed partial class Player : IAsyncDisposable
         return entry;
     }
 
-    private long? TimeOrNull => _broker.HasTime ? _broker.Now : null;
+    /// <summary>When the broker may have written what arrives now: timers fire, and messages leave, at their time within a step.</summary>
+    private (long From, long To)? WrittenAt => _broker.HasTime ? (_stepBegan ?? _broker.Now, _broker.Now) : null;
 }
