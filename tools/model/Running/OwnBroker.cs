@@ -73,19 +73,41 @@ internal sealed class OwnBroker : IBrokerUnderTest
         _folder.Dispose();
     }
 
+    /// <summary>A segment that is given up meanwhile makes it begin again: a killed process leaves all files of one moment.</summary>
     private static void CopyFiles(string from, string to)
     {
-        Directory.CreateDirectory(to);
-        foreach (var file in Directory.GetFiles(from))
+        while (!TryCopyFiles(from, to))
         {
-            if (file.EndsWith(".lock", StringComparison.Ordinal))
-            {
-                continue;
-            }
+            Directory.Delete(to, recursive: true);
+        }
+    }
 
+    private static bool TryCopyFiles(string from, string to)
+    {
+        Directory.CreateDirectory(to);
+        foreach (var file in Directory.GetFiles(from).Where(static file => !file.EndsWith(".lock", StringComparison.Ordinal)))
+        {
+            if (!TryCopy(file, to))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private static bool TryCopy(string file, string to)
+    {
+        try
+        {
             using var source = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
             using var copy = File.Create(Path.Combine(to, Path.GetFileName(file)));
             source.CopyTo(copy);
+            return true;
+        }
+        catch (FileNotFoundException)
+        {
+            return false;
         }
     }
 
