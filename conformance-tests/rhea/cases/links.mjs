@@ -53,14 +53,12 @@ export default {
   async 'an-unsettled-map-whose-keys-are-no-tags-is-refused'(t) {
     const queue = t.queue();
     const peer = await (await t.raw()).establish();
-    const link = { role: false, initial_delivery_count: 0, source: source('me'), target: target(queue) };
-    peer.send(0, 'attach', { ...link, name: 's', handle: 0, unsettled: { 'a-string': null } });
+    const unsettled = { 'a-string': null };
+    peer.send(0, 'attach', { name: 's', handle: 0, role: false, initial_delivery_count: 0, source: source('me'), target: target(queue), unsettled });
     await peer.expect('attach');
     const { fields } = await peer.expect('detach');
     assert.equal(fields.error.condition, 'amqp:invalid-field');
     assert.match(fields.error.description, /unsettled map/);
-    peer.send(0, 'attach', { ...link, name: 'other', handle: 1, unsettled: {} });
-    assert.equal((await peer.expect('attach')).fields.target?.address, queue, 'an empty one is fine, and so is the session');
   },
 
   async 'many-links-on-one-session'(t) {
