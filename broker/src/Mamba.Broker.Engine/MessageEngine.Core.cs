@@ -202,7 +202,7 @@ public sealed partial class MessageEngine
             RestoreQueue(recovery, kept, now);
             kept.DropOldest();
         }
-        else if (recovery.Has(topic.Id))
+        else if (recovery.Mentions(topic.Id))
         {
             var dropped = TopicNode.MakeKept(_context, topic.Id, topic.Address, topic.Options);
             recovery.Restore(dropped, _context.Ledger, now);

@@ -41,13 +41,13 @@ internal sealed class Recovery(EngineOptions options) : IJournalReplay
                     OnEnqueue(address, offset, ref rest);
                     break;
                 case OperationKind.Remove:
-                    OnRemove(address, ref rest);
+                    OnList(OperationKind.Remove, ListOperation.RemoveItemSize, address, ref rest);
                     break;
                 case OperationKind.Count:
-                    OnCount(address, ref rest);
+                    OnList(OperationKind.Count, ListOperation.CountItemSize, address, ref rest);
                     break;
                 case OperationKind.Park:
-                    OnPark(address, ref rest);
+                    OnList(OperationKind.Park, ParkOperation.ItemSize, address, ref rest);
                     break;
                 case OperationKind.Divert:
                     DivertOperation.Read(ref rest, Diverts);
@@ -56,7 +56,7 @@ internal sealed class Recovery(EngineOptions options) : IJournalReplay
                     DuplicateOperation.Read(ref rest, address.Segment, Ids);
                     break;
                 case OperationKind.Hold:
-                    OnHold(address, ref rest);
+                    OnList(OperationKind.Hold, HoldOperation.ItemSize, address, ref rest);
                     break;
                 case OperationKind.Turn:
                     rest = rest[ListOperation.TurnSize..];
@@ -67,9 +67,6 @@ internal sealed class Recovery(EngineOptions options) : IJournalReplay
             }
         }
     }
-
-    /// <summary>Whether the journal holds anything of a queue.</summary>
-    public bool Has(uint queue) => _queues.ContainsKey(queue);
 
     /// <summary>Puts the messages on a queue; the number of them.</summary>
     public long Restore(QueueHost host, SegmentLedger ledger, long now)
@@ -83,7 +80,7 @@ internal sealed class Recovery(EngineOptions options) : IJournalReplay
         return queue.Restore(host, ledger, Holds, now);
     }
 
-    /// <summary>Whether anything was said about a queue.</summary>
+    /// <summary>Whether the journal holds anything of a queue.</summary>
     public bool Mentions(uint id) => _queues.ContainsKey(id);
 
     /// <summary>Lets go of the messages of queues that were deleted.</summary>
@@ -110,59 +107,39 @@ internal sealed class Recovery(EngineOptions options) : IJournalReplay
         }
     }
 
-    private void OnRemove(RecordAddress address, ref ReadOnlySpan<byte> rest)
+    /// <summary>A list of what became of messages on their queues; all begin their items with message id and queue id.</summary>
+    private void OnList(OperationKind kind, int itemSize, RecordAddress address, ref ReadOnlySpan<byte> rest)
     {
         var count = BinaryPrimitives.ReadInt32LittleEndian(rest[4..]);
         rest = rest[ListOperation.HeaderSize..];
         for (; count > 0; count--)
         {
-            var messageId = BinaryPrimitives.ReadUInt64LittleEndian(rest);
-            LastMessageId = Math.Max(LastMessageId, messageId);
-            QueueOf(BinaryPrimitives.ReadUInt32LittleEndian(rest[8..])).Remove(messageId, address.Segment);
-            rest = rest[ListOperation.RemoveItemSize..];
+            OnItem(kind, rest[..itemSize], address.Segment);
+            rest = rest[itemSize..];
         }
     }
 
-    private void OnCount(RecordAddress address, ref ReadOnlySpan<byte> rest)
+    private void OnItem(OperationKind kind, ReadOnlySpan<byte> item, int segment)
     {
-        var count = BinaryPrimitives.ReadInt32LittleEndian(rest[4..]);
-        rest = rest[ListOperation.HeaderSize..];
-        for (; count > 0; count--)
+        var messageId = BinaryPrimitives.ReadUInt64LittleEndian(item);
+        var queue = BinaryPrimitives.ReadUInt32LittleEndian(item[8..]);
+        switch (kind)
         {
-            var messageId = BinaryPrimitives.ReadUInt64LittleEndian(rest);
-            LastMessageId = Math.Max(LastMessageId, messageId);
-            QueueOf(BinaryPrimitives.ReadUInt32LittleEndian(rest[8..])).Count(messageId, address.Segment, BinaryPrimitives.ReadUInt16LittleEndian(rest[12..]));
-            rest = rest[ListOperation.CountItemSize..];
+            case OperationKind.Hold:
+                Holds.Note(queue, messageId, BinaryPrimitives.ReadUInt32LittleEndian(item[12..]), BinaryPrimitives.ReadUInt16LittleEndian(item[16..]), segment);
+                return;
+            case OperationKind.Remove:
+                QueueOf(queue).Remove(messageId, segment);
+                break;
+            case OperationKind.Count:
+                QueueOf(queue).Count(messageId, segment, BinaryPrimitives.ReadUInt16LittleEndian(item[12..]));
+                break;
+            default:
+                QueueOf(queue).Park(messageId, segment, ParkOperation.Read(item));
+                break;
         }
-    }
 
-    private void OnPark(RecordAddress address, ref ReadOnlySpan<byte> rest)
-    {
-        var count = BinaryPrimitives.ReadInt32LittleEndian(rest[4..]);
-        rest = rest[ListOperation.HeaderSize..];
-        for (; count > 0; count--)
-        {
-            var messageId = BinaryPrimitives.ReadUInt64LittleEndian(rest);
-            LastMessageId = Math.Max(LastMessageId, messageId);
-            QueueOf(BinaryPrimitives.ReadUInt32LittleEndian(rest[8..])).Park(messageId, address.Segment, ParkOperation.Read(rest));
-            rest = rest[ParkOperation.ItemSize..];
-        }
-    }
-
-    private void OnHold(RecordAddress address, ref ReadOnlySpan<byte> rest)
-    {
-        var count = BinaryPrimitives.ReadInt32LittleEndian(rest[4..]);
-        rest = rest[ListOperation.HeaderSize..];
-        for (; count > 0; count--)
-        {
-            Holds.Note(
-                BinaryPrimitives.ReadUInt32LittleEndian(rest[8..]),
-                BinaryPrimitives.ReadUInt64LittleEndian(rest),
-                BinaryPrimitives.ReadUInt32LittleEndian(rest[12..]),
-                BinaryPrimitives.ReadUInt16LittleEndian(rest[16..]),
-                address.Segment);
-            rest = rest[HoldOperation.ItemSize..];
-        }
+        LastMessageId = Math.Max(LastMessageId, messageId);
     }
 
     private void OnDefinition(RecordAddress address, ref ReadOnlySpan<byte> rest)
