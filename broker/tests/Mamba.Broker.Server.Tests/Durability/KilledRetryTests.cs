@@ -175,6 +175,6 @@ internal sealed class KilledRetryTests() : MortalBroker(
     private async Task<long> DepthAsync(string queue)
     {
         await using var management = await ManagementPeer.ConnectAsync(Life.Endpoint);
-        return (long)(await management.AskAsync("READ", "org.mamba.queue", queue)).Map["depth"]!;
+        return (long)(await management.ReadAsync("org.mamba.queue", queue, "depth"))!;
     }
 }

@@ -106,10 +106,10 @@ internal sealed class BlockedSenderTests() : RunningBroker(
         await peer.SendAsync(Frames.Sender(0, "tight.purged"));
         await peer.NextAsync<Attach>();
         await using var admin = await ManagementPeer.ConnectAsync(Endpoint);
-        Assert.That((await admin.AskAsync("READ", "org.mamba.queue", "tight.purged")).Map["blocked"], Is.True);
+        Assert.That(await admin.ReadAsync("org.mamba.queue", "tight.purged", "blocked"), Is.True);
         Assert.That((await admin.AskAsync("PURGE", "org.mamba.queue", "tight.purged")).Status, Is.EqualTo(200));
         await peer.CreditAsync(0);
-        Assert.That((await admin.AskAsync("READ", "org.mamba.queue", "tight.purged")).Map["blocked"], Is.False);
+        Assert.That(await admin.ReadAsync("org.mamba.queue", "tight.purged", "blocked"), Is.False);
     }
 
     [Test]
@@ -117,17 +117,7 @@ internal sealed class BlockedSenderTests() : RunningBroker(
     {
         await FillAsync("tight.relay", durable: false);
         await using var peer = await RawPeer.BeginAsync(Endpoint);
-        await peer.SendAsync(Frames.Of(new Attach
-        {
-            Name = "relay",
-            Handle = 0,
-            Role = Role.Sender,
-            Source = new Source { Address = "here" },
-            Target = new Target(),
-            InitialDeliveryCount = 0,
-        }));
-        await peer.NextAsync<Attach>();
-        await peer.CreditAsync(0);
+        await peer.AttachRelayAsync(0);
         var refused = await peer.PublishAsync(0, 0, To("tight.relay")) as Rejected;
         Assert.That(refused?.Error?.Condition, Is.EqualTo(ErrorCondition.ResourceLimitExceeded));
         Assert.That(await peer.PublishAsync(0, 1, To("free.relay")), Is.InstanceOf<Accepted>());

@@ -88,12 +88,7 @@ internal sealed class RelayTests : RunningBroker
     private async Task<RawPeer> AttachRelayAsync()
     {
         var peer = await RawPeer.BeginAsync(Endpoint);
-        await peer.SendAsync(Frames.Of(new Attach
-        {
-            Name = "relay", Handle = 0, Role = Role.Sender, Source = new Source { Address = "here" }, Target = new Target(), InitialDeliveryCount = 0,
-        }));
-        await peer.NextAsync<Attach>();
-        await peer.CreditAsync(0);
+        await peer.AttachRelayAsync(0);
         return peer;
     }
 }

@@ -268,12 +268,7 @@ internal sealed class ManagementLinkTests() : RunningBroker("limits.maxMessageSi
     public async Task A_message_through_the_anonymous_terminus_that_is_no_request_is_rejected()
     {
         await using var peer = await RawPeer.BeginAsync(Endpoint);
-        await peer.SendAsync(Frames.Of(new Attach
-        {
-            Name = "relay", Handle = 0, Role = Role.Sender, Source = new Source { Address = "here" }, Target = new Target(), InitialDeliveryCount = 0,
-        }));
-        await peer.NextAsync<Attach>();
-        await peer.CreditAsync(0);
+        await peer.AttachRelayAsync(0);
         var message = new AmqpMessage { Properties = new MessageProperties { To = "$management" }, Body = new ValueBody(null) };
         var outcome = (Rejected)(await peer.PublishAsync(0, 0, message.Encode()))!;
         Assert.That(outcome.Error!.Condition, Is.EqualTo(ErrorCondition.InvalidField));

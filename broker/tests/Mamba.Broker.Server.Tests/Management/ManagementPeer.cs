@@ -78,6 +78,14 @@ internal sealed class ManagementPeer : IAsyncDisposable
         return Answer.Of(received.Message);
     }
 
+    /// <summary>One attribute of an entity.</summary>
+    public async Task<object?> ReadAsync(string type, string name, string attribute)
+    {
+        var answer = await AskAsync("READ", type, name);
+        Assert.That(answer.Status, Is.EqualTo(200), answer.Description);
+        return answer.Map[attribute];
+    }
+
     public ValueTask DisposeAsync() => Raw.DisposeAsync();
 }
 

@@ -182,7 +182,7 @@ internal sealed class ManagementUpdateTests() : RunningBroker("limits.maxTransac
     public async Task Requests_may_come_by_the_anonymous_terminus()
     {
         var name = Unique("q");
-        await OpenRelayAsync(_peer.Raw, 5);
+        await _peer.Raw.AttachRelayAsync(5);
         await _peer.Raw.SendAsync(Frames.Transfer(5, 0, Relayed("CREATE", name, new AmqpMap { { "maxMessages", 7 } })));
         var (settled, answer) = await AnswerAsync();
         Assert.That((settled, answer.Status, answer.Map["maxMessages"]), Is.EqualTo((true, 201, 7L)));
@@ -194,7 +194,7 @@ internal sealed class ManagementUpdateTests() : RunningBroker("limits.maxTransac
     public async Task A_failed_request_by_the_anonymous_terminus_without_a_place_for_its_response_is_rejected()
     {
         await using var peer = await RawPeer.BeginAsync(Endpoint);
-        await OpenRelayAsync(peer, 0);
+        await peer.AttachRelayAsync(0);
         var rejected = await peer.PublishAsync(0, 0, Relayed("READ", "nowhere", null, replyTo: null)) as Rejected;
         Assert.That(rejected?.Error?.Condition, Is.EqualTo(ErrorCondition.NotFound));
         var large = await peer.PublishAsync(0, 1, Relayed("READ", new string('n', 70_000), null, replyTo: null)) as Rejected;
@@ -206,7 +206,7 @@ internal sealed class ManagementUpdateTests() : RunningBroker("limits.maxTransac
     public async Task Requests_by_the_anonymous_terminus_in_numbers_are_answered_or_refused()
     {
         await using var peer = await RawPeer.BeginAsync(Endpoint);
-        await OpenRelayAsync(peer, 0);
+        await peer.AttachRelayAsync(0);
         const uint count = 300;
         for (var i = 0u; i < count; i++)
         {
@@ -226,7 +226,7 @@ internal sealed class ManagementUpdateTests() : RunningBroker("limits.maxTransac
     public async Task A_request_is_no_part_of_a_transaction_by_the_anonymous_terminus_either()
     {
         await using var peer = await RawPeer.BeginAsync(Endpoint);
-        await OpenRelayAsync(peer, 0);
+        await peer.AttachRelayAsync(0);
         await peer.SendAsync(Frames.Of(new Attach
         {
             Name = "coordinator", Handle = 1, Role = Role.Sender, Source = new Source { Address = "here" }, Target = new Coordinator(), InitialDeliveryCount = 0,
@@ -254,16 +254,6 @@ internal sealed class ManagementUpdateTests() : RunningBroker("limits.maxTransac
             ApplicationProperties = properties,
             Body = body is null ? null : new ValueBody(body),
         }.Encode();
-    }
-
-    private static async Task OpenRelayAsync(RawPeer peer, uint handle)
-    {
-        await peer.SendAsync(Frames.Of(new Attach
-        {
-            Name = "relay", Handle = handle, Role = Role.Sender, Source = new Source { Address = "here" }, Target = new Target(), InitialDeliveryCount = 0,
-        }));
-        await peer.NextAsync<Attach>();
-        await peer.CreditAsync(handle);
     }
 
     /// <summary>The settings in an answer.</summary>

@@ -88,6 +88,17 @@ internal sealed class RawPeer : IAsyncDisposable
         await CreditAsync(handle);
     }
 
+    /// <summary>Attaches a sender to the anonymous terminus and waits for credit.</summary>
+    public async Task AttachRelayAsync(uint handle)
+    {
+        await SendAsync(Frames.Of(new Attach
+        {
+            Name = "relay", Handle = handle, Role = Role.Sender, Source = new Source { Address = "here" }, Target = new Target(), InitialDeliveryCount = 0,
+        }));
+        await NextAsync<Attach>();
+        await CreditAsync(handle);
+    }
+
     /// <summary>Attaches a receiver and grants it credit.</summary>
     public async Task AttachReceiverAsync(uint handle, string address, uint credit)
     {

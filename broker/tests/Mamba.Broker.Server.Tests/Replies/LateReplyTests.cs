@@ -37,7 +37,7 @@ internal sealed class LateReplyTests() : MortalBroker("replies.keepAfterLoss=200
 
         await using var responder = await RawPeer.BeginAsync(Life.Endpoint);
         Assert.That(await FigureAsync("lateReplies"), Is.Zero);
-        await AttachRelayAsync(responder);
+        await responder.AttachRelayAsync(0);
         foreach (var id in new[] { 0u, 1u })
         {
             var outcome = await responder.PublishAsync(0, id, To(address));
@@ -57,7 +57,7 @@ internal sealed class LateReplyTests() : MortalBroker("replies.keepAfterLoss=200
     public async Task A_late_reply_that_is_settled_ends_the_link_and_is_counted()
     {
         await using var responder = await RawPeer.BeginAsync(Life.Endpoint);
-        await AttachRelayAsync(responder);
+        await responder.AttachRelayAsync(0);
         await responder.SendAsync(Frames.Transfer(0, 0, To("temp-0123456789abcdef"), settled: true));
         Assert.That((await responder.NextAsync<Detach>()).Error!.Condition, Is.EqualTo(ErrorCondition.NotFound));
         Assert.That(await FigureAsync("lateReplies"), Is.EqualTo(1L));
@@ -113,24 +113,9 @@ internal sealed class LateReplyTests() : MortalBroker("replies.keepAfterLoss=200
     private static byte[] To(string address) =>
         new AmqpMessage { Properties = new MessageProperties { To = address, CorrelationId = "c" }, Body = new ValueBody("reply") }.Encode();
 
-    private static async Task AttachRelayAsync(RawPeer peer)
-    {
-        await peer.SendAsync(Frames.Of(new Attach
-        {
-            Name = "relay",
-            Handle = 0,
-            Role = Role.Sender,
-            Source = new Source { Address = "here" },
-            Target = new Target(),
-            InitialDeliveryCount = 0,
-        }));
-        await peer.NextAsync<Attach>();
-        await peer.CreditAsync(0);
-    }
-
     private async Task<object?> FigureAsync(string attribute)
     {
         await using var manager = await ManagementPeer.ConnectAsync(Life.Endpoint);
-        return (await manager.AskAsync("READ", "org.mamba.broker", "broker")).Map[attribute];
+        return await manager.ReadAsync("org.mamba.broker", "broker", attribute);
     }
 }

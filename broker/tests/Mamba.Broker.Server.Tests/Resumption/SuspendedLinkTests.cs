@@ -232,11 +232,8 @@ internal sealed class SuspendedLinkTests() : RunningBroker("limits.maxResumableL
         return peer;
     }
 
-    private static async Task<long> SuspendedAsync(ManagementPeer management)
-    {
-        var answer = await management.AskAsync("READ", "org.mamba.broker", "broker");
-        return (long)((AmqpMap)answer.Body!)["suspendedLinks"]!;
-    }
+    private static async Task<long> SuspendedAsync(ManagementPeer management) =>
+        (long)(await management.ReadAsync("org.mamba.broker", "broker", "suspendedLinks"))!;
 
     private static async Task<ReceivedMessage> TakeAsync(RawPeer peer, uint handle)
     {

@@ -76,7 +76,7 @@ internal sealed class RetryLinkTests() : RunningBroker(
         await gone.ReceiveAsync();
         gone.Reset();
         await using var management = await ManagementPeer.ConnectAsync(Endpoint);
-        await UntilAsync(async () => (await management.AskAsync("READ", "org.mamba.queue", "slow.lost")).Map["acquired"] is 0L);
+        await UntilAsync(async () => await management.ReadAsync("org.mamba.queue", "slow.lost", "acquired") is 0L);
         Assert.That(await DrainAsync("slow.lost"), Is.EqualTo(new[] { "b" }));
         Assert.That(await DepthAsync("slow.lost"), Is.EqualTo(1));
     }
@@ -279,6 +279,6 @@ internal sealed class RetryLinkTests() : RunningBroker(
     private async Task<long> DepthAsync(string queue)
     {
         await using var management = await ManagementPeer.ConnectAsync(Endpoint);
-        return (long)(await management.AskAsync("READ", "org.mamba.queue", queue)).Map["depth"]!;
+        return (long)(await management.ReadAsync("org.mamba.queue", queue, "depth"))!;
     }
 }
