@@ -145,6 +145,31 @@ public sealed class ResumptionTests
         Assert.That(await DrainAsync(again, 0), Is.Empty);
     });
 
+    /// <summary>The decision is told whether it comes before, after, or while the broker says that the message is still ours.</summary>
+    [Test]
+    public Task ADecisionThatMeetsTheResumptionIsTold() => WithinAsync(async () =>
+    {
+        const int Meetings = 300;
+        await using var one = await ConnectAsync();
+        await using var two = await ConnectAsync();
+        var (first, second) = (await one.CreateSessionAsync(), await two.CreateSessionAsync());
+        var sender = await first.CreateSenderAsync("once");
+        var unsettled = new UnsettledReceipts();
+        for (var i = 0; i < Meetings; i++)
+        {
+            await sender.SendAsync(Durable($"{i}"));
+            var receiver = await ReceiverAsync(first, unsettled);
+            var message = await receiver.ReceiveAsync();
+            await receiver.DetachAsync();
+            var next = await ReceiverAsync(second, unsettled);
+            await next.AcceptAsync(message);
+            await next.DetachAsync();
+        }
+
+        Assert.That(unsettled.Count, Is.Zero);
+        Assert.That(await DrainAsync(one, 0), Is.Empty);
+    });
+
     [Test]
     public Task WhatAnEarlierProcessDecidedIsNotDeliveredAgain() => WithinAsync(async () =>
     {
@@ -222,8 +247,10 @@ public sealed class ResumptionTests
         await (await connection.CreateSessionAsync()).CreateSenderAsync("once", new SenderOptions { Name = "once-sender", Unsettled = unsettled });
 
     private static async Task<AmqpReceiver> ReceiverAsync(AmqpConnection connection, UnsettledReceipts unsettled, TimeSpan? keepFor = null) =>
-        await (await connection.CreateSessionAsync()).CreateReceiverAsync(
-            "once", new ReceiverOptions { Name = "once-receiver", Unsettled = unsettled, Credit = 10, KeepFor = keepFor });
+        await ReceiverAsync(await connection.CreateSessionAsync(), unsettled, keepFor);
+
+    private static Task<AmqpReceiver> ReceiverAsync(AmqpSession session, UnsettledReceipts unsettled, TimeSpan? keepFor = null) =>
+        session.CreateReceiverAsync("once", new ReceiverOptions { Name = "once-receiver", Unsettled = unsettled, Credit = 10, KeepFor = keepFor });
 
     private static AmqpMessage Durable(string body) => new() { Header = MessageHeader.Default with { Durable = true }, Body = new ValueBody(body) };
 

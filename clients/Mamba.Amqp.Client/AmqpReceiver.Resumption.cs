@@ -12,29 +12,36 @@ public sealed partial class AmqpReceiver
     internal UnsettledReceipts? Unsettled => _options.Unsettled;
 
     /// <summary>
-    /// Decides on a message and tells the broker, now if the link lives, otherwise when it is resumed. The task ends when the broker
+    /// Decides on a message and has the broker told by the receiver that has it then, now if its link lives, otherwise by the one that
+    /// resumes it: a decision and a resumption that meet see each other (<see cref="UnsettledReceipts"/>). The task ends when the broker
     /// has confirmed.
     /// </summary>
     private Task DecideAsync(ReceivedMessage message, Outcome outcome, CancellationToken ct)
     {
-        Task settled;
-        bool known;
+        if (message.IsSettled)
+        {
+            return Task.CompletedTask;
+        }
+
+        if (Unsettled!.TryDecide(message, outcome) is not { } decision)
+        {
+            return Task.FromException(ClientErrors.Make(
+                ErrorCondition.IllegalState, $"{What}: the broker does not hold the message for us any more; it was kept for too long, or its queue is gone", AmqpErrorScope.Link));
+        }
+
+        decision.Receiver.TellDecided(message, decision.Outcome);
+        return decision.Settled.WaitAsync(ct);
+    }
+
+    private void TellDecided(ReceivedMessage message, Outcome outcome)
+    {
         using (Connection.BeginTurn(writeInline: false))
         {
-            if (message.IsSettled)
-            {
-                return Task.CompletedTask;
-            }
-
-            known = Unsettled!.TryDecide(message.Tag, outcome, out settled);
-            if (known && Failure is null && IsAttached && ReferenceEquals(message.Receiver, this))
+            if (Failure is null && IsAttached && ReferenceEquals(message.Receiver, this))
             {
                 Tell(message.DeliveryId, message.Tag, outcome);
             }
         }
-
-        return known ? settled.WaitAsync(ct) : Task.FromException(ClientErrors.Make(
-            ErrorCondition.IllegalState, $"{What}: the broker does not hold the message for us any more; it was kept for too long, or its queue is gone", AmqpErrorScope.Link));
     }
 
     private void Tell(uint deliveryId, in DeliveryTag tag, Outcome outcome)
@@ -64,13 +71,7 @@ public sealed partial class AmqpReceiver
         }
         else
         {
-            if (receipt.Message is { } message)
-            {
-                message.Receiver = this;
-                message.DeliveryId = delivery.DeliveryId;
-            }
-
-            if (receipt.Outcome is { } outcome)
+            if (Unsettled.Move(receipt, this, delivery.DeliveryId) is { } outcome)
             {
                 Tell(delivery.DeliveryId, delivery.Tag, outcome);
             }

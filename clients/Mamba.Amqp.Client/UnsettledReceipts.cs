@@ -116,19 +116,36 @@ public sealed class UnsettledReceipts
         }
     }
 
-    /// <summary>Decides; what is done when the broker confirms it, on this link or a later one. False when it is not held any more.</summary>
-    internal bool TryDecide(in DeliveryTag tag, Outcome outcome, out Task settled)
+    /// <summary>
+    /// Decides: the outcome that holds, the receiver that has the message, and what is done when the broker confirms it, on this link or
+    /// a later one. Null when the message is not held any more.
+    /// </summary>
+    internal Decision? TryDecide(ReceivedMessage message, Outcome outcome)
     {
         lock (_gate)
         {
-            var known = _receipts.TryGetValue(tag, out var receipt);
-            settled = receipt?.Settled.Task ?? Task.CompletedTask;
-            if (known)
+            if (!_receipts.TryGetValue(message.Tag, out var receipt))
             {
-                receipt!.Outcome ??= outcome;
+                return null;
             }
 
-            return known;
+            receipt.Outcome ??= outcome;
+            return new Decision(receipt.Outcome, message.Receiver, receipt.Settled.Task);
+        }
+    }
+
+    /// <summary>A receiver has resumed a message, under a new number: the outcome it is to tell, if that is decided.</summary>
+    internal Outcome? Move(Receipt receipt, AmqpReceiver to, uint deliveryId)
+    {
+        lock (_gate)
+        {
+            if (receipt.Message is { } message)
+            {
+                message.Receiver = to;
+                message.DeliveryId = deliveryId;
+            }
+
+            return receipt.Outcome;
         }
     }
 
@@ -142,6 +159,8 @@ public sealed class UnsettledReceipts
 
         receipt?.Settled.TrySetResult();
     }
+
+    internal readonly record struct Decision(Outcome Outcome, AmqpReceiver Receiver, Task Settled);
 
     internal sealed class Receipt
     {
