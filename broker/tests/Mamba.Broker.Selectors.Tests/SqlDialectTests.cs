@@ -55,6 +55,7 @@ internal sealed class SqlDialectTests
     [TestCase("SUBSTRING(color, 2) = 'ed' AND SUBSTRING(color, 2, 1) = 'e' AND SUBSTRING(color, 0, 2) = 'r' AND SUBSTRING(color, 9) = ''", True)]
     [TestCase("SUBSTRING('a😀b', 2, 1) = '😀'", True)]
     [TestCase("SUBSTRING(color, -9223372036854775808, 0) = '' AND SUBSTRING(color, 1, 9223372036854775807) = 'red'", True)]
+    [TestCase("SUBSTRING(color, -9223372036854775808) = 'red' AND SUBSTRING(color, -5) = 'red' AND SUBSTRING(color, -1, 3) = 'r'", True)]
     [TestCase("UPPER(SUBSTRING(LOWER(properties.subject), 1, 3)) LIKE 'OR_' AND LOWER(color) IN ('red', 'blue')", True)]
     [TestCase("DATE('1970-01-01T00:00:05Z') = UTC() AND DATE('1970-01-02') > UTC() AND DATE('1970-01-01T01:00:05.000+01:00') = UTC()", True)]
     [TestCase("p.creation_time = DATE('1970-01-01T00:00:01Z')", True)]

@@ -67,9 +67,9 @@ internal sealed class PartNode : Node
         value = Value.Bytes(ValueKind.Text, value.Origin, value.Offset + start, end - start);
     }
 
-    private static (int Start, int End) Range(ReadOnlySpan<byte> bytes, long first, long count)
+    private (int Start, int End) Range(ReadOnlySpan<byte> bytes, long first, long count)
     {
-        var behind = first > 0 && count > long.MaxValue - first ? long.MaxValue : first + count;
+        var behind = _count is null || (first > 0 && count > long.MaxValue - first) ? long.MaxValue : first + count;
         var begin = Math.Max(first, 1);
         var start = TextFunction.Skip(bytes, 0, begin - 1);
         return (start, TextFunction.Skip(bytes, start, Math.Max(behind, begin) - begin));
