@@ -37,7 +37,7 @@ public sealed class ManualClock(DateTimeOffset start) : TimeProvider
 
         lock (_gate)
         {
-            _now = target;
+            _now = target > _now ? target : _now; // who was called may have moved it on
         }
     }
 

@@ -14,7 +14,7 @@ internal sealed class DeadlineTimer(EngineContext context) : IDisposable
     private readonly Lock _gate = new();
     private ITimer? _timer;
     private long _next = long.MaxValue;
-    private int _ticking;
+    private int _fired;
 
     /// <summary>A queue has something to do at <paramref name="at"/>, in unix milliseconds.</summary>
     public void Note(long at)
@@ -57,21 +57,24 @@ internal sealed class DeadlineTimer(EngineContext context) : IDisposable
         }
     }
 
+    /// <summary>
+    /// The timer may fire while a round is under way: it goes round once more then. Were that call dropped, nobody would set the timer
+    /// again, since the deadline it was set to is still noted as the next.
+    /// </summary>
     private void Fire()
     {
-        if (Interlocked.Exchange(ref _ticking, 1) == 1)
+        var seen = Interlocked.Increment(ref _fired);
+        if (seen != 1)
         {
             return;
         }
 
-        try
+        do
         {
+            seen = Volatile.Read(ref _fired);
             TickAll();
         }
-        finally
-        {
-            Volatile.Write(ref _ticking, 0);
-        }
+        while (Interlocked.CompareExchange(ref _fired, 0, seen) != seen);
     }
 
     private void TickAll()
