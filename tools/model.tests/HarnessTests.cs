@@ -17,29 +17,7 @@ internal sealed class HarnessTests
     /// <summary>Short, since what is lost stays lost; only where that is what the test is about.</summary>
     private static readonly TimeSpan Impatience = TimeSpan.FromSeconds(1);
 
-    private static IEnumerable<TestCaseData> BrokenRules()
-    {
-        yield return Case("priority", Right with { PriorityCounts = false }, "should have given",
-            new Script().Send(1).Send(9).Do(OperationKind.Browse));
-        yield return Case("rollback", Right with { RollbackCounts = false }, "delivery-count is 1 and should be 0",
-            new Script().Send().Consume(0, AckMode.Transacted).Do(OperationKind.Receive).Do(OperationKind.Rollback, flag: true));
-        yield return Case("expiry", Right with { ExpiryCounts = false }, "should have given [m1]",
-            new Script().Send(ttl: 1_250).Do(OperationKind.Advance, which: 2_000).Do(OperationKind.Browse));
-        yield return Case("restart", Right with { NonDurableVanish = false }, "should have given [m1]",
-            new Script().Send(durable: false).Do(OperationKind.Restart));
-        yield return Case("connection loss", Right with { LossCounts = false }, "delivery-count is 1 and should be 0",
-            new Script().Send().Consume(0, AckMode.Client).Do(OperationKind.Receive).Do(OperationKind.LoseConnection));
-        yield return Case("max-deliveries", Right with { MaxDeliveries = 2 }, "but a dead letter: m1 (max-deliveries after 2",
-            new Script().Send().Consume(0, AckMode.Client).Do(OperationKind.Receive).Do(OperationKind.Recover, flag: true)
-                .Do(OperationKind.Receive).Do(OperationKind.Recover, flag: true));
-        yield return Case("groups", Right with { GroupsBelong = false }, Player.NotDelivered,
-            new Script().Consume(0, AckMode.Client, prefetch: 1).Send(group: "g").Consume(1, AckMode.Client, prefetch: 1).Send(group: "g"));
-        yield return Case("unsubscribe", Right with { UnsubscribeDeletes = false }, "should have given [m2]",
-            new Script().Consume(0, AckMode.Auto, prefetch: 0, from: Destination.Durable).Send(to: Destination.Durable).Do(OperationKind.CloseConsumer)
-                .Do(OperationKind.Unsubscribe, on: Destination.Durable));
-    }
-
-    [TestCaseSource(nameof(BrokenRules))]
+    [TestCaseSource(typeof(BrokenRules), nameof(BrokenRules.Cases))]
     public async Task A_broken_rule_is_a_difference(Rules broken, string difference, object script)
     {
         var played = (Script)script;
@@ -102,9 +80,6 @@ internal sealed class HarnessTests
         Assert.That(finding.Operations, Has.Count.LessThan(options.Length), finding.ToString());
         Assert.That(finding.Operations, Is.SubsetOf(Generator.Make(finding.Seed, options.Length)));
     }
-
-    private static TestCaseData Case(string name, Rules broken, string difference, Script script) =>
-        new TestCaseData(broken, difference, script).SetArgDisplayNames(name);
 
     private static Task<string?> PlayTamperedAsync(
         Script script, Func<int, IReadOnlyList<ReceivedMessage>, IReadOnlyList<ReceivedMessage>> tamper, TimeSpan? patience = null)

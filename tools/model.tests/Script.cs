@@ -11,11 +11,18 @@ internal sealed class Script
 
     public IReadOnlyList<Operation> Operations => _operations;
 
-    public Script Send(byte priority = 4, string? group = null, int ttl = 0, bool durable = true, Destination to = Destination.Plain) =>
-        Add(OperationKind.Send, o => o with { Session = 5, Destination = to, Priority = priority, Group = group, Ttl = ttl, Durable = durable, Amount = 3, Type = "alpha" });
+    public Script Send(byte priority = 4, string? group = null, int ttl = 0, bool durable = true, string? color = null, Destination to = Destination.Plain) =>
+        Add(OperationKind.Send, o => o with
+        {
+            Session = 5, Destination = to, Priority = priority, Group = group, Ttl = ttl, Durable = durable, Color = color, Amount = 3, Type = "alpha",
+        });
 
-    public Script Consume(int consumer, AckMode mode, int prefetch = 5, Destination from = Destination.Plain) =>
-        Add(OperationKind.Consume, o => o with { Session = consumer, Consumer = consumer, Mode = mode, Prefetch = prefetch, Destination = from });
+    public Script Consume(int consumer, AckMode mode, int prefetch = 5, string? selector = null, Destination from = Destination.Plain) =>
+        Add(OperationKind.Consume, o => o with
+        {
+            Session = consumer, Consumer = consumer, Mode = mode, Prefetch = prefetch, Destination = from,
+            Selector = selector is null ? -1 : Selector.All.ToList().FindIndex(s => s.Text == selector),
+        });
 
     public Script Do(OperationKind kind, int slot = 0, Destination on = Destination.Plain, bool flag = false, int which = 0) =>
         Add(kind, o => o with { Session = slot, Consumer = slot, Destination = on, Flag = flag, Which = which });

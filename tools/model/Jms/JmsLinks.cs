@@ -36,7 +36,7 @@ internal static class JmsLinks
 
     private static IReadOnlyList<Symbol> Capabilities(Destination target) => target switch
     {
-        Destination.Queue or Destination.Plain => [new Symbol("queue")],
+        _ when target.IsQueue() => [new Symbol("queue")],
         Destination.Topic or Destination.Durable => [new Symbol("topic")],
         Destination.SharedDurable => [new Symbol("topic"), new Symbol("shared")],
         _ => [new Symbol("topic"), new Symbol("shared"), new Symbol("global")],

@@ -1,6 +1,7 @@
 using Mamba.Amqp.Client;
 using Mamba.Amqp.Messaging;
 using Mamba.Amqp.Types;
+using Mamba.Tools.Model.Modelling;
 
 namespace Mamba.Tools.Model.Jms;
 
@@ -33,6 +34,19 @@ internal sealed class ManagementClient : IAsyncDisposable
         var body = await AskAsync(new AmqpMap { ["operation"] = "PURGE", ["type"] = "org.mamba.queue", ["name"] = queue }, null);
         return Convert.ToInt64(((AmqpMap)body!)["purged"], System.Globalization.CultureInfo.InvariantCulture);
     }
+
+    /// <summary>Makes a queue that treats its messages in a way of its own.</summary>
+    public Task CreateQueueAsync(string name, QueueKind kind) => AskAsync(new AmqpMap { ["operation"] = "CREATE", ["type"] = "org.mamba.queue", ["name"] = name }, kind switch
+    {
+        QueueKind.LastValue => new AmqpMap { ["lastValueKey"] = "color" },
+        _ => new AmqpMap
+        {
+            ["retryDelay"] = (long)RetrySchedule.FirstDelay,
+            ["retryMultiplier"] = (double)RetrySchedule.Multiplier,
+            ["retryJitter"] = 0.0,
+            ["retryOrder"] = kind == QueueKind.RetryInOrder ? "group" : "free",
+        },
+    });
 
     /// <summary>Whether a connection with that client id exists.</summary>
     public async Task<bool> IsConnectedAsync(string clientId)

@@ -20,11 +20,11 @@ internal sealed class BrokerModel(Rules rules, long now)
     public List<DeadLetter> DeadLetters { get; } = [];
 
     /// <summary>The queue of that name, made when there is none.</summary>
-    public ModelQueue Queue(string address)
+    public ModelQueue Queue(string address, QueueKind kind = QueueKind.Ordinary)
     {
         if (!Queues.TryGetValue(address, out var queue))
         {
-            Queues[address] = queue = new ModelQueue(address, address, durable: true);
+            Queues[address] = queue = new ModelQueue(address, address, durable: true) { Kind = kind };
         }
 
         return queue;
@@ -42,6 +42,11 @@ internal sealed class BrokerModel(Rules rules, long now)
         foreach (var queue in queues.Where(Queues.ContainsValue))
         {
             var entry = new ModelEntry(message, queue, ++_sequence);
+            if (queue.Kind == QueueKind.LastValue && rules.LastValuesReplace && LastValues.Replace(entry, Now) is { } older)
+            {
+                Remove(older);
+            }
+
             queue.Entries.Add(entry);
             Settle(entry);
         }
@@ -50,15 +55,7 @@ internal sealed class BrokerModel(Rules rules, long now)
     public ModelConsumer Attach(string name, ModelQueue queue, Selector? selector)
     {
         var consumer = new ModelConsumer(name, queue, selector);
-        if (selector is null)
-        {
-            // A consumer that comes gets its share of the groups, from those that are there.
-            foreach (var (key, group) in queue.Groups.Where(static g => g.Value.Owners.Count > 0).ToArray())
-            {
-                queue.Groups[key] = new ModelGroup([.. group.Owners, consumer], MayMove: true);
-            }
-        }
-
+        queue.Groups.Share(consumer);
         queue.Consumers.Add(consumer);
         Consumers.Add(consumer);
         return consumer;
@@ -69,7 +66,7 @@ internal sealed class BrokerModel(Rules rules, long now)
     {
         consumer.Queue.Consumers.Remove(consumer);
         Consumers.Remove(consumer);
-        LeaveGroups(consumer);
+        consumer.Queue.Groups.Leave(consumer);
         foreach (var entry in consumer.Queue.Entries.Where(e => e.Place == Place.Held && e.Holder == consumer).ToArray())
         {
             Apply(entry, lost && rules.LossCounts ? ModelOutcome.Failed : ModelOutcome.Released);
@@ -132,6 +129,7 @@ internal sealed class BrokerModel(Rules rules, long now)
         }
         else
         {
+            entry.RetryAt = RetryAt(entry, outcome);
             Settle(entry);
         }
     }
@@ -201,6 +199,10 @@ internal sealed class BrokerModel(Rules rules, long now)
         foreach (var queue in Queues.Values)
         {
             queue.Groups.Clear();
+            if (queue.Kind == QueueKind.LastValue && rules.LastValuesReplace)
+            {
+                LastValues.Restore(queue).ToList().ForEach(Remove);
+            }
         }
     }
 
@@ -221,29 +223,34 @@ internal sealed class BrokerModel(Rules rules, long now)
         [.. queue.Entries.Where(e => e.Place == Place.Available && (selector is null || selector.Matches(e.Message, e.Failures)))
             .OrderByDescending(e => rules.PriorityCounts ? e.Message.Priority : 0).ThenBy(static e => e.Sequence)];
 
-    /// <summary>A group that may have been on its way to or from the consumer may now be anybody's.</summary>
-    private static void LeaveGroups(ModelConsumer consumer)
-    {
-        var groups = consumer.Queue.Groups;
-        foreach (var (name, group) in groups.Where(g => g.Value.Owners.Contains(consumer)).ToArray())
-        {
-            groups[name] = group.MayMove ? new ModelGroup([.. consumer.Queue.Consumers], MayMove: true) : ModelGroup.Free;
-        }
-    }
+    /// <summary>Whether a message waits because one before it in its group waits for its next try.</summary>
+    public bool IsHeldUp(ModelEntry entry) =>
+        entry is { Message.Group: { } group, Queue.Kind: QueueKind.RetryInOrder } && rules.RetriesKeepOrder
+        && entry.Queue.Entries.Exists(e => e.Message.Group == group && e.IsParked(Now) && e.IsBefore(entry));
 
     private IEnumerable<ModelEntry> Entries => Queues.Values.SelectMany(static q => q.Entries);
+
+    /// <summary>When a message that comes back is tried again; 0 for at once.</summary>
+    private long RetryAt(ModelEntry entry, ModelOutcome outcome) =>
+        entry.Queue.Kind is QueueKind.Retry or QueueKind.RetryInOrder && rules.RetriesWait && outcome is ModelOutcome.Rejected or ModelOutcome.Failed
+            ? Now + RetrySchedule.Delay(entry.Failures)
+            : 0;
 
     /// <summary>Back to its place in line, or to where it belongs now.</summary>
     private void Settle(ModelEntry entry)
     {
         entry.Holder = null;
-        if (entry.IsExpired(Now) && rules.ExpiryCounts && !entry.Queue.IsDeadLetter)
+        if (entry.IsReplaced && rules.ReplacedAreDropped)
+        {
+            Remove(entry);
+        }
+        else if (entry.IsExpired(Now) && rules.ExpiryCounts && !entry.Queue.IsDeadLetter)
         {
             DeadLetter(entry, "expired").LateOn = entry.Queue;
         }
         else
         {
-            entry.Place = entry.Message.DeliverAt > Now ? Place.Scheduled : Place.Available;
+            entry.Place = Math.Max(entry.Message.DeliverAt, entry.RetryAt) > Now ? Place.Scheduled : Place.Available;
         }
     }
 

@@ -73,11 +73,41 @@ internal sealed class ModelEntry(ModelMessage message, ModelQueue queue, long se
     public bool IsBefore(ModelEntry other) =>
         message.Priority != other.Message.Priority ? message.Priority > other.Message.Priority : Sequence < other.Sequence;
 
-    public long Sequence => sequence;
+    /// <summary>Its place in line, which one that replaces another takes over.</summary>
+    public long Sequence { get; set; } = sequence;
+
+    /// <summary>When it came to the queue.</summary>
+    public long Arrival { get; } = sequence;
+
+    /// <summary>Unix milliseconds until which it waits after a failed delivery; 0 when none failed.</summary>
+    public long RetryAt { get; set; }
+
+    /// <summary>There is a newer one with its key; this one is held.</summary>
+    public bool IsReplaced { get; set; }
+
+    /// <summary>It is no longer on disk, though it is held.</summary>
+    public bool IsErased { get; set; }
+
+    public bool IsParked(long now) => Place == Place.Scheduled && RetryAt > now;
 
     public bool IsExpired(long now) => message.ExpiresAt != 0 && message.ExpiresAt <= now;
 
     public override string ToString() => $"{message.Id} on {queue.Name}";
+}
+
+/// <summary>How a queue treats messages.</summary>
+internal enum QueueKind
+{
+    Ordinary,
+
+    /// <summary>Failed deliveries wait.</summary>
+    Retry,
+
+    /// <summary>Failed deliveries wait, and what is behind them in their group.</summary>
+    RetryInOrder,
+
+    /// <summary>Of messages with one key, the color, there is only the newest.</summary>
+    LastValue,
 }
 
 /// <summary>A queue, or the queue of a subscription.</summary>
@@ -93,6 +123,8 @@ internal sealed class ModelQueue(string name, string address, bool durable)
 
     public bool IsDeadLetter { get; init; }
 
+    public QueueKind Kind { get; init; }
+
     /// <summary>A subscription's own selector: what does not match does not come in.</summary>
     public Selector? Selector { get; init; }
 
@@ -103,21 +135,10 @@ internal sealed class ModelQueue(string name, string address, bool durable)
 
     public List<ModelConsumer> Consumers { get; } = [];
 
-    public Dictionary<string, ModelGroup> Groups { get; } = [];
+    public GroupBook Groups { get; } = new();
 
     public bool Wants(ModelMessage message) =>
         (NoLocal is null || NoLocal != message.Origin) && (Selector is null || Selector.Matches(message));
-}
-
-/// <summary>To whom a group of messages belongs.</summary>
-/// <param name="Owners">Who may have it; nobody in the list: whoever comes first.</param>
-/// <param name="MayMove">
-/// It may be on its way to another: then nobody gets anything of it until nothing of it is held. Which groups move when consumers come
-/// and go is the broker's choice.
-/// </param>
-internal sealed record ModelGroup(IReadOnlyList<ModelConsumer> Owners, bool MayMove)
-{
-    public static ModelGroup Free { get; } = new([], MayMove: false);
 }
 
 /// <summary>A consumer's link.</summary>

@@ -79,13 +79,12 @@ internal sealed class Round(BrokerModel model)
     /// <summary>Groups: its owner, or one it may have moved to, and nobody while another holds some of it.</summary>
     private bool MayHave(ModelConsumer consumer, ModelEntry entry)
     {
-        if (!Fits(consumer, entry) || entry.Message.Group is not { } group || !model.Rules.GroupsBelong)
+        if (!Fits(consumer, entry) || model.IsHeldUp(entry) || entry.Message.Group is not { } group || !model.Rules.GroupsBelong)
         {
-            return Fits(consumer, entry);
+            return Fits(consumer, entry) && !model.IsHeldUp(entry);
         }
 
-        var owners = consumer.Queue.Groups.GetValueOrDefault(group, ModelGroup.Free).Owners;
-        return (owners.Count == 0 || owners.Contains(consumer)) && !InUse(entry).Any(e => e.Holder != consumer);
+        return consumer.Queue.Groups[group].MayBeOf(consumer) && !InUse(entry).Any(e => e.Holder != consumer);
     }
 
     /// <summary>A message of a group that may have moved must come only if all who may have it want it, and none of it is held.</summary>
@@ -96,22 +95,28 @@ internal sealed class Round(BrokerModel model)
             return MayHave(consumer, entry);
         }
 
-        var state = consumer.Queue.Groups.GetValueOrDefault(group, ModelGroup.Free);
-        return (!state.MayMove && state.Owners.Contains(consumer)) || (!InUse(entry).Any() && state.Owners.All(static o => o.Credit > 0));
+        var state = consumer.Queue.Groups[group];
+        return state.IsOwnedBy(consumer) || (!InUse(entry).Any() && state.Owners.All(owner => owner.Credit > 0 && Fits(owner, entry)));
     }
 
     private static IEnumerable<ModelEntry> InUse(ModelEntry entry) =>
         entry.Queue.Entries.Where(e => e.Message.Group == entry.Message.Group && e.Place is Place.Held or Place.Enlisted);
 
-    private static void ClaimGroup(ModelConsumer consumer, ModelEntry entry)
+    private void ClaimGroup(ModelConsumer consumer, ModelEntry entry)
     {
         if (entry.Message.Group is not { } group)
         {
             return;
         }
 
-        var closes = entry.Message.ClosesGroup && consumer.Queue.Consumers.Count > 1;
-        consumer.Queue.Groups[group] = closes ? ModelGroup.Free : new ModelGroup([consumer], MayMove: false);
+        if ((entry.Message.ClosesGroup && consumer.Queue.Consumers.Count > 1) || (consumer.Selector is not null && !model.Rules.SelectorsTakeGroups))
+        {
+            consumer.Queue.Groups.Release(group);
+        }
+        else
+        {
+            consumer.Queue.Groups.Claim(group, consumer);
+        }
     }
 
     private string Dead(string id) => model.DeadLetters.Find(d => d.Message.Id == id) is { } dead ? $" but a dead letter: {dead}" : "";

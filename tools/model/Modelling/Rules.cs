@@ -19,4 +19,19 @@ internal sealed record Rules
     public bool GroupsBelong { get; init; } = true;
 
     public bool UnsubscribeDeletes { get; init; } = true;
+
+    /// <summary>Consumers with selectors get groups, and keep them.</summary>
+    public bool SelectorsTakeGroups { get; init; } = true;
+
+    /// <summary>On queues for it a failed delivery waits for its next try.</summary>
+    public bool RetriesWait { get; init; } = true;
+
+    /// <summary>On queues for it a group waits behind its failed delivery.</summary>
+    public bool RetriesKeepOrder { get; init; } = true;
+
+    /// <summary>On queues for it a message replaces the older one with its key.</summary>
+    public bool LastValuesReplace { get; init; } = true;
+
+    /// <summary>One that was replaced while somebody held it is dropped when it comes back.</summary>
+    public bool ReplacedAreDropped { get; init; } = true;
 }

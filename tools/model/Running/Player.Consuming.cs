@@ -25,6 +25,7 @@ internal sealed partial class Player
         }
 
         var session = await SessionAsync(operation);
+        await UseAsync(target);
         var number = target.IsNamed() ? session.Connection.NextSubscriber(target) : 0;
         var options = JmsLinks.Consumer(target, _prefix, number, selector, operation.Other, operation.Flag);
         var link = await session.Amqp.CreateReceiverAsync(target.Address(_prefix), options);
@@ -33,7 +34,6 @@ internal sealed partial class Player
             operation.Consumer, session, target, link, _model.Attach($"k{operation.Consumer}", queue, target.IsQueue() ? selector : null), operation.Prefetch);
         session.Consumers.Add(consumer);
         _consumers[operation.Consumer] = consumer;
-        _used.Add(target);
         consumer.Grant(operation.Prefetch);
         await SettleDownAsync();
         return true;
@@ -258,7 +258,7 @@ internal sealed partial class Player
     private async Task<bool> BrowseAsync(Operation operation)
     {
         var session = await SessionAsync(operation);
-        var address = operation.Destination.Address(_prefix);
+        var address = await UseAsync(operation.Destination);
         var selector = operation.Selector < 0 ? null : Selector.All[operation.Selector];
         var browser = await session.Amqp.CreateReceiverAsync(address, JmsLinks.Browser(selector));
         await browser.DrainAsync();
@@ -269,7 +269,6 @@ internal sealed partial class Player
         }
 
         await browser.CloseAsync();
-        _used.Add(operation.Destination);
         Compare("browsing", _model.Browse(_model.Queue(address), selector), seen);
         return true;
     }

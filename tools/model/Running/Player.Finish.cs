@@ -52,8 +52,9 @@ internal sealed partial class Player
                     ? await connection.Own.CreateReceiverAsync(name, JmsLinks.Consumer(target, _prefix, 0, null, noLocal: false, confirmed: false))
                     : await AttachToAsync(target, queue);
                 var taken = await TakeAllAsync(link);
-                Compare($"emptying {name}", _model.Browse(queue, null), taken);
-                _model.Browse(queue, null).ToList().ForEach(entry => _model.Apply(entry, ModelOutcome.Accepted));
+                var expected = _model.Browse(queue, null).Where(entry => !_model.IsHeldUp(entry)).ToList();
+                Compare($"emptying {name}", expected, taken);
+                expected.ForEach(entry => _model.Apply(entry, ModelOutcome.Accepted));
                 await (target.IsDurable() ? link.DetachAsync() : link.CloseAsync());
             }
         }

@@ -16,6 +16,11 @@ internal sealed partial class Player
             return false;
         }
 
+        if (session.Enlisted.Sends.Exists(static send => send.Queues.Any(static queue => queue.Kind == QueueKind.LastValue)))
+        {
+            await ExpireLateAsync();
+        }
+
         await transaction.CommitAsync();
         _model.Commit(session.Enlisted);
         _mayHaveLate = true;
@@ -173,30 +178,6 @@ internal sealed partial class Player
         var connection = await ConnectionAsync(target.Owner() ?? 2);
         var options = JmsLinks.Consumer(target, _prefix, connection.NextSubscriber(target), queue.Selector, queue.NoLocal is not null, confirmed: false);
         return await connection.Own.CreateReceiverAsync(target.Address(_prefix), options);
-    }
-
-    private async Task<bool> PurgeAsync(Operation operation)
-    {
-        if (!_used.Contains(operation.Destination))
-        {
-            return false;
-        }
-
-        if (_mayHaveLate && _broker.HasTime)
-        {
-            // What came back after it had expired is moved when time moves; until then the broker may or may not count it.
-            await AdvanceAsync(1_000);
-        }
-
-        var queue = _model.Queue(operation.Destination.Address(_prefix));
-        var purged = await (await ManagementAsync()).PurgeAsync(queue.Name);
-        var expected = BrokerModel.Purge(queue);
-        if (purged != expected)
-        {
-            throw new Difference($"{purged} messages were purged and should have been {expected}");
-        }
-
-        return true;
     }
 
     private async Task<bool> RestartAsync(bool kill)

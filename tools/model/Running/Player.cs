@@ -139,7 +139,12 @@ internal sealed partial class Player : IAsyncDisposable
     private async Task<bool> SendAsync(Operation operation)
     {
         var session = await SessionAsync(operation);
-        var address = operation.Destination.Address(_prefix);
+        var address = await UseAsync(operation.Destination);
+        if (operation.Destination.Kind() == QueueKind.LastValue)
+        {
+            await ExpireLateAsync();
+        }
+
         var topic = !operation.Destination.IsQueue();
         var message = MessageOf(operation, session.Connection.ClientId);
         var transaction = await session.TransactionAsync();
@@ -150,7 +155,6 @@ internal sealed partial class Player : IAsyncDisposable
             throw new Difference($"m{operation.Number} was not accepted: {outcome}");
         }
 
-        _used.Add(operation.Destination);
         if (transaction is null)
         {
             _model.Send(message, _model.Route(message, address, topic));

@@ -1,3 +1,5 @@
+using Mamba.Tools.Model.Modelling;
+
 namespace Mamba.Tools.Model.Sequences;
 
 /// <summary>What consumers and producers of a sequence work on. Every sequence has its own set.</summary>
@@ -8,6 +10,15 @@ internal enum Destination
 
     /// <summary>A queue whose consumers have none; groups are sent to it.</summary>
     Plain,
+
+    /// <summary>A queue whose failed deliveries wait for their next try, while the others flow on.</summary>
+    Retry,
+
+    /// <summary>The same, but what is behind a failed delivery in its group waits too.</summary>
+    RetryInOrder,
+
+    /// <summary>A queue on which a message replaces the one with its color.</summary>
+    LastValue,
 
     /// <summary>A topic; to consume it is a subscription that ends with its consumer.</summary>
     Topic,
@@ -28,7 +39,16 @@ internal enum Destination
 /// <summary>What the targets have in common and what not.</summary>
 internal static class Destinations
 {
-    public static bool IsQueue(this Destination target) => target is Destination.Queue or Destination.Plain;
+    public static bool IsQueue(this Destination target) => target < Destination.Topic;
+
+    /// <summary>How its queue treats messages.</summary>
+    public static QueueKind Kind(this Destination target) => target switch
+    {
+        Destination.Retry => QueueKind.Retry,
+        Destination.RetryInOrder => QueueKind.RetryInOrder,
+        Destination.LastValue => QueueKind.LastValue,
+        _ => QueueKind.Ordinary,
+    };
 
     /// <summary>A subscription with a name.</summary>
     public static bool IsNamed(this Destination target) => target >= Destination.Durable;
@@ -45,7 +65,15 @@ internal static class Destinations
 
     /// <summary>Where its messages are sent, in a sequence's own name space.</summary>
     public static string Address(this Destination target, string prefix) =>
-        prefix + target switch { Destination.Queue => ".queue", Destination.Plain => ".plain", _ => ".topic" };
+        prefix + target switch
+        {
+            Destination.Queue => ".queue",
+            Destination.Plain => ".plain",
+            Destination.Retry => ".retry",
+            Destination.RetryInOrder => ".ordered",
+            Destination.LastValue => ".values",
+            _ => ".topic",
+        };
 
     /// <summary>Link name of the n-th consumer of a named subscription, as JMS clients write it.</summary>
     public static string LinkName(this Destination target, string prefix, int number) => target switch

@@ -30,6 +30,8 @@ internal sealed class Generator
     private readonly bool _groups;
     private readonly bool _topics;
     private readonly bool _priorities;
+    private readonly bool _mixed;
+    private readonly Destination? _special;
     private readonly AckMode[] _modes = new AckMode[Sessions];
     private readonly int[] _selectors = new int[Enum.GetValues<Destination>().Length];
     private readonly bool[] _noLocal = new bool[Enum.GetValues<Destination>().Length];
@@ -42,6 +44,8 @@ internal sealed class Generator
         _groups = Chance(30);
         _topics = Chance(55);
         _priorities = Chance(60);
+        _mixed = Chance(50);
+        _special = Chance(45) ? Pick([Destination.Retry, Destination.RetryInOrder, Destination.LastValue]) : null;
         for (var i = 0; i < Sessions; i++)
         {
             _modes[i] = (AckMode)_random.Next(5);
@@ -79,9 +83,9 @@ internal sealed class Generator
         {
             OperationKind.Send => Send(operation),
             OperationKind.Consume => Consume(operation),
-            OperationKind.Browse => operation with { Destination = Chance(60) ? Destination.Queue : Destination.Plain, Selector = NextSelector(30) },
+            OperationKind.Browse => operation with { Destination = NextQueue(40), Selector = NextSelector(30) },
             OperationKind.Unsubscribe => operation with { Destination = Pick([Destination.Durable, Destination.SharedDurable, Destination.Global]) },
-            OperationKind.Purge => operation with { Destination = Pick([Destination.Queue, Destination.Plain]) },
+            OperationKind.Purge => operation with { Destination = NextQueue(50) },
             OperationKind.AcknowledgeAs => operation with { Outcome = Pick(Enum.GetValues<ModelOutcome>()) },
             OperationKind.Advance => operation with { Which = 1_000 * _random.Next(1, 5) },
             _ => operation,
@@ -91,14 +95,15 @@ internal sealed class Generator
     private Operation Send(Operation operation)
     {
         var target = NextTarget(sending: true);
-        var group = _groups && target != Destination.Queue && Chance(60) ? Pick(["g1", "g2", "g3"]) : null;
+        var group = _groups && TakesGroups(target) && Chance(60) ? Pick(["g1", "g2", "g3"]) : null;
         return operation with
         {
             Destination = target,
             Durable = Chance(55),
             Priority = _priorities ? (byte)_random.Next(10) : (byte)4,
             // Half seconds, so that nothing falls due at the very moment to which time is moved.
-            Ttl = _time && Chance(12) ? 1_000 * _random.Next(1, 6) + 250 : 0,
+            // What expires before it is committed replaces others in ways that nobody sees.
+            Ttl = _time && Chance(12) && !(target == Destination.LastValue && operation.Mode == AckMode.Transacted) ? 1_000 * _random.Next(1, 6) + 250 : 0,
             Delay = _time && Chance(10) ? 1_000 * _random.Next(1, 6) + 500 : 0,
             Group = group,
             ClosesGroup = group is not null && Chance(8),
@@ -116,6 +121,7 @@ internal sealed class Generator
         {
             Destination.Queue => NextSelector(40),
             Destination.Plain => -1,
+            _ when target.IsQueue() => NextSelector(25),
             Destination.Topic => NextSelector(30),
             _ => Chance(90) ? _selectors[(int)target] : NextSelector(50),
         };
@@ -160,11 +166,17 @@ internal sealed class Generator
     {
         if (!_topics || Chance(50))
         {
-            return Chance(_groups ? 30 : 60) ? Destination.Queue : Destination.Plain;
+            return NextQueue(_groups && !_mixed ? 70 : 40);
         }
 
         return sending ? Destination.Topic : (Destination)_random.Next((int)Destination.Topic, (int)Destination.SharedVolatile + 1);
     }
+
+    private Destination NextQueue(int plainPercent) =>
+        _special is { } special && Chance(60) ? special : Chance(plainPercent) ? Destination.Plain : Destination.Queue;
+
+    /// <summary>Selectors and groups on one queue only in some of the sequences, so that either is also seen alone.</summary>
+    private bool TakesGroups(Destination target) => target != Destination.LastValue && (target != Destination.Queue || _mixed);
 
     private int NextSelector(int percent) => Chance(percent) ? _random.Next(Selector.All.Count) : -1;
 

@@ -1,0 +1,14 @@
+namespace Mamba.Tools.Model.Modelling;
+
+/// <summary>
+/// How long failed deliveries wait on queues for it. Always half a second behind a full one, as what is sent with a delay, so that all that
+/// falls due while time moves by a second does so at one moment.
+/// </summary>
+internal static class RetrySchedule
+{
+    public const int FirstDelay = 1_500;
+    public const int Multiplier = 3;
+
+    /// <summary>Milliseconds after so many failures.</summary>
+    public static long Delay(int failures) => FirstDelay * (long)Math.Pow(Multiplier, failures - 1);
+}
