@@ -1,26 +1,12 @@
-import crypto from 'node:crypto';
 import fs from 'node:fs';
 import readline from 'node:readline';
+import { CaseContext } from '../../node-shared/context.mjs';
 import { Witness } from './witness.mjs';
 
 /** What a case works with: the broker under test, addresses nobody else uses, and what has to be closed at its end. */
-export class Context {
+export class Context extends CaseContext {
   #closing = [];
-  #waits = new Map();
-  #counter = 0;
-  #failed;
-  #fail;
   #answers;
-
-  constructor(target, name) {
-    this.target = target;
-    this.name = name;
-    this.run = crypto.randomBytes(4).toString('hex');
-    this.#failed = new Promise((_, reject) => { this.#fail = reject; });
-    this.#failed.catch(() => {});
-  }
-
-  unique(what) { return `${what}-${this.run}-${++this.#counter}`; }
 
   /** The address of a queue nobody else uses; prefix chooses one of the fixture's address rules. */
   queue(prefix = 'node') { return `${prefix}.${this.unique('q')}`; }
@@ -42,17 +28,6 @@ export class Context {
     return closable;
   }
 
-  /** Awaits a promise, but no longer than the case may take; what is named when time runs out. */
-  async wait(what, promise) {
-    const key = Symbol(what);
-    this.#waits.set(key, what);
-    try {
-      return await Promise.race([promise, this.#failed]);
-    } finally {
-      this.#waits.delete(key);
-    }
-  }
-
   /**
    * Asks whoever started this process to do something to the broker: 'kill' (as kill -9) or 'start' (again, on the same
    * ports). Only cases with the profile 'mortal' may.
@@ -62,11 +37,6 @@ export class Context {
     process.stdout.write(`@broker ${command}\n`);
     const { value, done } = await this.wait(`the broker to be ${command}ed`, this.#answers.next());
     if (done || value !== 'done') throw new Error(`nobody answers to @broker ${command}: ${value ?? 'the input ended'}`);
-  }
-
-  expire(seconds) {
-    const waits = [...this.#waits.values()].filter(Boolean);
-    this.#fail(new Error(`took longer than ${seconds} s${waits.length ? `; was waiting for ${[...new Set(waits)].join(', ')}` : ''}`));
   }
 
   async closeAll() {

@@ -1,3 +1,4 @@
+import { casesOf } from '../../node-shared/cases.mjs';
 import connect from './connect.mjs';
 import sasl from './sasl.mjs';
 import websocket from './websocket.mjs';
@@ -43,14 +44,6 @@ const suites = {
   permissions, schedules, retries, duplicates, diverts,
   replies, resume,
 };
-const DefaultTimeout = Number(process.env.CASE_TIMEOUT ?? 20_000);
 
-/** Every case: { name, profile, timeout, run }. profile says which broker it needs: default, large, secured or permissions. */
-export const cases = Object.entries(suites).flatMap(([group, members]) => Object.entries(members).map(([name, body]) => ({
-  name: `${group}.${name}`,
-  profile: body.profile ?? 'default',
-  timeout: body.timeout ?? DefaultTimeout,
-  run: body.run ?? body,
-})));
-
-export const find = (name) => cases.find((c) => c.name === name);
+/** profile is default, large, secured or permissions. */
+export const cases = casesOf(suites, 20_000);

@@ -1,25 +1,11 @@
-import crypto from 'node:crypto';
 import fs from 'node:fs';
+import { CaseContext } from '../../node-shared/context.mjs';
 import { Client } from './client.mjs';
 import { RawPeer } from './raw.mjs';
 
 /** What a case works with: the broker under test, addresses of its own, and connections that end with it. */
-export class Context {
+export class Context extends CaseContext {
   #connections = [];
-  #waits = new Map();
-  #counter = 0;
-  #failed;
-  #fail;
-
-  constructor(target, name) {
-    this.target = target;
-    this.name = name;
-    this.run = crypto.randomBytes(4).toString('hex');
-    this.#failed = new Promise((_, reject) => { this.#fail = reject; });
-    this.#failed.catch(() => {});
-  }
-
-  unique(what) { return `${what}-${this.run}-${++this.#counter}`; }
 
   /** The address of a queue nobody else uses. */
   queue(what = 'queue') {
@@ -57,22 +43,6 @@ export class Context {
     const peer = await RawPeer.connect(this, port);
     this.#connections.push(peer);
     return peer;
-  }
-
-  /** Awaits a promise, but no longer than the case may take; what is named when time runs out. */
-  async wait(what, promise) {
-    const key = Symbol(what);
-    this.#waits.set(key, what);
-    try {
-      return await Promise.race([promise, this.#failed]);
-    } finally {
-      this.#waits.delete(key);
-    }
-  }
-
-  expire(seconds) {
-    const waits = [...this.#waits.values()].filter(Boolean);
-    this.#fail(new Error(`took longer than ${seconds} s${waits.length ? `; was waiting for ${[...new Set(waits)].join(', ')}` : ''}`));
   }
 
   /** Closes what is open in good order, then cuts what is left. */
