@@ -51,8 +51,8 @@ internal sealed partial class Player
                 var link = target.IsQueue()
                     ? await connection.Own.CreateReceiverAsync(name, JmsLinks.Consumer(target, _prefix, 0, null, noLocal: false, confirmed: false))
                     : await AttachToAsync(target, queue);
-                var taken = await TakeAllAsync(link);
                 var expected = _model.Browse(queue, null).Where(entry => !_model.IsHeldUp(entry)).ToList();
+                var taken = await TakeAllAsync(link, expected.Count);
                 Compare($"emptying {name}", expected, taken);
                 expected.ForEach(entry => _model.Apply(entry, ModelOutcome.Accepted));
                 await (target.IsDurable() ? link.DetachAsync() : link.CloseAsync());
@@ -60,18 +60,43 @@ internal sealed partial class Player
         }
     }
 
-    private static async Task<List<ReceivedMessage>> TakeAllAsync(AmqpReceiver link)
+    /// <summary>
+    /// Takes what there is, when it is at least so many, or patience ends: a message whose group was another consumer's is there when what
+    /// that one settled is stored. Until then everything is given back, so that what is taken is in order.
+    /// </summary>
+    private async Task<List<ReceivedMessage>> TakeAllAsync(AmqpReceiver link, int atLeast)
     {
-        link.Grant(10_000);
-        await link.DrainAsync();
-        var taken = new List<ReceivedMessage>();
-        while (link.TryReceive(out var message))
+        var patience = TimeProvider.System.GetTimestamp();
+        var taken = await FetchAllAsync(link);
+        while (taken.Count < atLeast && TimeProvider.System.GetElapsedTime(patience) < _options.Patience)
         {
-            taken.Add(message);
+            foreach (var message in taken)
+            {
+                await link.ReleaseAsync(message);
+            }
+
+            taken = await FetchAllAsync(link);
+        }
+
+        foreach (var message in taken)
+        {
             await link.AcceptAsync(message);
         }
 
         return taken;
+    }
+
+    private static async Task<List<ReceivedMessage>> FetchAllAsync(AmqpReceiver link)
+    {
+        link.Grant(10_000);
+        await link.DrainAsync();
+        var fetched = new List<ReceivedMessage>();
+        while (link.TryReceive(out var message))
+        {
+            fetched.Add(message);
+        }
+
+        return fetched;
     }
 
     /// <summary>Dead letters arrive behind what caused them: they are waited for, then compared as a set.</summary>
@@ -90,7 +115,7 @@ internal sealed partial class Player
                 _broker.Advance(100);
             }
 
-            taken.AddRange(await TakeAllAsync(link));
+            taken.AddRange(await TakeAllAsync(link, atLeast: 0));
         }
         while (taken.Count < expected.Count(static letter => !letter.IsOptional) && TimeProvider.System.GetElapsedTime(patience) < _options.Patience);
 
