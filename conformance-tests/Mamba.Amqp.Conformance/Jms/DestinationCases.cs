@@ -56,8 +56,10 @@ public static class DestinationCases
         var address = ((Target)creator.Remote.Target!).Address!;
         var session = await peer.BeginAsync(1);
         var receiver = await session.ReceiveFromAsync(address, a => AsJms(a, "temporary-queue"));
-        await (await session.SendToAsync(address, static a => ((Target)a.Target!).Capabilities = ["temporary-queue"])).SendAcceptedAsync("x");
+        var sender = await session.SendToAsync(address, static a => ((Target)a.Target!).Capabilities = ["temporary-queue"]);
+        await sender.SendAcceptedAsync("x");
         Check.Equal((await receiver.TakeAsync()).Value, "x");
+        await sender.DetachAsync();
         await receiver.DetachAsync();
         await creator.DetachAsync();
         Check.Condition((await RefusalAsync(session.ReceiveFromAsync(address, a => AsJms(a, "temporary-queue")))).Error);
