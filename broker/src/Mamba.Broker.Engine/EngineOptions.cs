@@ -160,6 +160,9 @@ public sealed record NodeOptions
     /// </summary>
     public DuplicateOptions? Duplicates { get; init; }
 
+    /// <summary>Queues only: whether the queue is deleted, with its messages, when the last of its consumers has gone. Default false.</summary>
+    public bool AutoDelete { get; init; }
+
     /// <summary>True for dead-letter queues: messages on it never expire and never move on.</summary>
     public bool IsDeadLetter { get; init; }
 }

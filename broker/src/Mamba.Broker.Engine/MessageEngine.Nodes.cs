@@ -79,16 +79,7 @@ public sealed partial class MessageEngine
             DeadLetterAddress = template.DeadLetterAddress.Replace("{address}", "temporary", StringComparison.Ordinal),
         };
         var node = MakeNode(new NodeDefinition(_context.TakeQueueId(), kind, address, false, options), new TemporaryLifetime(policy, owner));
-        lock (_temporaryGate)
-        {
-            if (!_temporaryByOwner.TryGetValue(owner, out var owned))
-            {
-                _temporaryByOwner[owner] = owned = [];
-            }
-
-            owned.Add(node);
-        }
-
+        Own(node, owner);
         _nodes[address] = node;
         _context.Events.NodeCreated(address, kind);
         return Task.FromResult<IMessageNode>(node);
@@ -121,6 +112,7 @@ public sealed partial class MessageEngine
                 return false;
             }
 
+            Disown(node);
             var subscriptions = MarkDeleted(node);
             await ForgetAsync(IdOf(node), subscriptions);
             EndNode(node, subscriptions);
@@ -331,20 +323,15 @@ public sealed partial class MessageEngine
 
     private void EndTemporary(IRoutingNode node)
     {
-        if (!_nodes.TryRemove(node.Address, out _))
+        if (!node.IsTemporary)
         {
-            return;
+            _ = DeleteUnusedAsync(node);
         }
-
-        lock (_temporaryGate)
+        else if (_nodes.TryRemove(KeyValuePair.Create(node.Address, node)))
         {
-            if (_temporaryByOwner.TryGetValue(node.Owner!, out var owned))
-            {
-                owned.Remove(node);
-            }
+            Disown(node);
+            EndNode(node, MarkDeleted(node));
         }
-
-        EndNode(node, MarkDeleted(node));
     }
 
     private void EndNode(IRoutingNode node, SubscriptionNode[] subscriptions)

@@ -3,6 +3,7 @@ using Mamba.Amqp.Transport;
 using Mamba.Amqp.Types;
 using Mamba.Broker.Engine;
 using Mamba.Broker.Server.Connections;
+using Mamba.Broker.Server.Dialects.RabbitMq;
 using Mamba.Broker.Server.Links;
 using Mamba.Broker.Server.Links.Replies;
 using Mamba.Broker.Server.Links.Resumption;
@@ -31,16 +32,12 @@ internal sealed class ServerContext
         Connections = new ConnectionRegistry();
         Kept = new KeptNodes(engine, options.Replies);
         Management = MakeManagement();
+        RabbitMq = new RabbitMqNode(this);
         Scheduler = new ClassicScheduler(this);
         Permissions = new PermissionTable(options.Permissions);
         _startedAt = time.GetTimestamp();
         Termini = new TerminusRegistry(engine, options, logger, NowMilliseconds);
-        OpenProperties = new AmqpMap
-        {
-            { new Symbol("product"), "Mamba" },
-            { new Symbol("version"), typeof(ServerContext).Assembly.GetName().Version?.ToString(3) ?? "0" },
-            { new Symbol("platform"), $".NET {Environment.Version}" },
-        };
+        OpenProperties = Identity.InOpen(options);
         SoleOpenProperties = OpenProperties.Clone();
         SoleOpenProperties.Add(new Symbol("sole-connection-detection-policy"), 0u);
     }
@@ -78,6 +75,9 @@ internal sealed class ServerContext
 
     /// <summary>The node that clients administer the broker through.</summary>
     public ManagementNode Management { get; }
+
+    /// <summary>What clients of RabbitMQ ask at /management.</summary>
+    public RabbitMqNode RabbitMq { get; }
 
     /// <summary>What clients of ActiveMQ Classic ask about scheduled messages.</summary>
     public ClassicScheduler Scheduler { get; }

@@ -86,6 +86,9 @@ public sealed record ServerOptions
     /// <summary>What becomes of temporary queues whose connection is lost.</summary>
     public ReplyOptions Replies { get; init; } = new();
 
+    /// <summary>The version of RabbitMQ that open names in place of Mamba's own product and version; empty for none.</summary>
+    public string AnnouncedRabbitMqVersion { get; init; } = "";
+
     /// <summary>How long a stop waits for peers to answer close, before their sockets are cut.</summary>
     public TimeSpan StopTimeout { get; init; } = TimeSpan.FromSeconds(5);
 }

@@ -18,7 +18,7 @@ internal sealed class QueueNode : IRoutingNode, IQueueOwner
         Host = host;
         Lifetime = lifetime;
         _delete = delete;
-        host.Owner = lifetime is null ? null : this;
+        host.Owner = lifetime is null && !host.Options.AutoDelete ? null : this;
         Duplicates = host.Context.Duplicates.Open(host.Id, host.Options, durable: lifetime is null);
     }
 
@@ -100,7 +100,16 @@ internal sealed class QueueNode : IRoutingNode, IQueueOwner
 
     public void OnQueueEmpty() => CheckLifetime();
 
-    public void OnConsumerDetached(int left) => CheckLifetime();
+    public void OnConsumerDetached(int left)
+    {
+        if (left == 0 && Options.AutoDelete)
+        {
+            Lifetime?.CloseOwner();
+            _delete(this);
+        }
+
+        CheckLifetime();
+    }
 
     public void CheckLifetime()
     {

@@ -11,12 +11,14 @@ namespace Mamba.Broker.Engine;
 ///   count u8 | count x { number u8 | length u32 | value }
 ///     1 last-value key    UTF-8
 ///     2 non-destructive   u8
+///     3 auto-delete       u8
 /// </code>
 /// </summary>
 internal static class OptionFields
 {
     private const byte LastValueKey = 1;
     private const byte NonDestructive = 2;
+    private const byte AutoDelete = 3;
 
     public static void Write(JournalBatch batch, NodeOptions options)
     {
@@ -29,6 +31,11 @@ internal static class OptionFields
         if (options.NonDestructive)
         {
             fields.Add((NonDestructive, [1]));
+        }
+
+        if (options.AutoDelete)
+        {
+            fields.Add((AutoDelete, [1]));
         }
 
         batch.Write([(byte)fields.Count]);
@@ -62,6 +69,7 @@ internal static class OptionFields
     {
         LastValueKey => options with { LastValueKey = Encoding.UTF8.GetString(value) },
         NonDestructive => options with { NonDestructive = value[0] != 0 },
+        AutoDelete => options with { AutoDelete = value[0] != 0 },
         _ => options,
     };
 }

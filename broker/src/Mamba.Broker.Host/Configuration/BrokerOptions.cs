@@ -32,6 +32,9 @@ internal sealed record BrokerOptions
     [Setting("Temporary queues and the replies on them.")]
     public RepliesOptions Replies { get; init; } = new();
 
+    [Setting("Clients that are made for another broker.")]
+    public ClientOptions Clients { get; init; } = new();
+
     [Setting("What is logged.")]
     public LoggingOptions Logging { get; init; } = new();
 
@@ -391,6 +394,13 @@ internal sealed record RepliesOptions
     [Setting("Bytes of messages on a kept temporary queue, above which it refuses more until its client is back.", Unit = SettingUnit.Bytes,
         Min = 1_024, Max = 1_073_741_824)]
     public long MaxKeptBytes { get; init; } = 16_777_216;
+}
+
+internal sealed record ClientOptions
+{
+    [Setting("The version of RabbitMQ that open names as the broker's product and version, for client libraries of RabbitMQ that insist on one (4.0.0 or later). Mamba's own when empty.",
+        Example = "4.2.0")]
+    public string RabbitMqVersion { get; init; } = "";
 }
 
 internal enum LogFormat

@@ -32,7 +32,16 @@ internal sealed class StartupChecks(BrokerOptions options, SettingLayers layers)
         CheckRules();
         new PermissionChecks(options.Security, layers).Check();
         new DivertChecks(options.Addresses, layers).Check();
+        CheckAnnouncement();
         CheckAccess(CountUsers());
+    }
+
+    private void CheckAnnouncement()
+    {
+        if (options.Clients.RabbitMqVersion is { Length: > 0 } version && (version.Count(static c => c == '.') != 2 || !Version.TryParse(version, out _)))
+        {
+            Add("clients.rabbitMqVersion", $"is \"{version}\", which is no version.", "Give three numbers, for example \"4.2.0\", or nothing.");
+        }
     }
 
     /// <summary>Whether each port is free.</summary>

@@ -94,6 +94,7 @@ internal static class OptionsMapping
             MaxKeptByClient = options.Replies.MaxKeptByClient,
             MaxKeptBytes = options.Replies.MaxKeptBytes,
         },
+        AnnouncedRabbitMqVersion = options.Clients.RabbitMqVersion,
         StopTimeout = options.Stop.Timeout,
     };
 

@@ -2,6 +2,7 @@ using Mamba.Amqp.Endpoints;
 using Mamba.Amqp.Messaging;
 using Mamba.Amqp.Transport;
 using Mamba.Amqp.Types;
+using Mamba.Broker.Server.Dialects.RabbitMq;
 using Mamba.Broker.Server.Links;
 using Mamba.Broker.Server.Management;
 using Mamba.Broker.Server.Security;
@@ -12,7 +13,7 @@ namespace Mamba.Broker.Server.Connections;
 internal sealed partial class AmqpConnection
 {
     private static readonly Symbol[] OfferedCapabilities =
-        [new("ANONYMOUS-RELAY"), new("DELAYED_DELIVERY"), new("SHARED-SUBS"), new("sole-connection-for-container")];
+        [new("ANONYMOUS-RELAY"), new("DELAYED_DELIVERY"), new("SHARED-SUBS"), new("sole-connection-for-container"), LinkPairs.Capability];
 
     private readonly LinkBinder _binder;
     private bool _protocolFailed;

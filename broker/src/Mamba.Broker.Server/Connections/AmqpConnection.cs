@@ -1,6 +1,7 @@
 using Mamba.Amqp.Endpoints;
 using Mamba.Amqp.Transport;
 using Mamba.Broker.Engine;
+using Mamba.Broker.Server.Dialects.RabbitMq;
 using Mamba.Broker.Server.Links;
 using Mamba.Broker.Server.Management;
 using Mamba.Broker.Server.Security;
@@ -27,6 +28,7 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
     private readonly TransactionTable _transactions;
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ManagementDesk? _management;
+    private LinkPairs? _linkPairs;
     private AddressAccess? _access;
     private PublishBatch? _batch;
     private string? _breakCause;
@@ -75,6 +77,9 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
 
     /// <summary>Its business with the management node. The turn's own.</summary>
     public ManagementDesk Management => _management ??= new ManagementDesk(this);
+
+    /// <summary>Its link pairs with /management. The turn's own.</summary>
+    public LinkPairs LinkPairs => _linkPairs ??= new LinkPairs(this);
 
     /// <summary>Completes when the connection is gone and everything it held was given back.</summary>
     public Task Ended => _ended.Task;
@@ -301,6 +306,7 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
         }
 
         _links.Clear();
+        _linkPairs?.OnConnectionGone();
         FlushForgotten();
         BeginExpiry(session: null);
         _transactions.RollBackAll();

@@ -1,6 +1,7 @@
 using Mamba.Amqp.Transport;
 using Mamba.Broker.Engine;
 using Mamba.Broker.Server.Connections;
+using Mamba.Broker.Server.Dialects.RabbitMq;
 using Mamba.Broker.Server.Management;
 using Mamba.Broker.Server.Messages;
 using Mamba.Broker.Server.Security;
@@ -12,7 +13,7 @@ namespace Mamba.Broker.Server.Links;
 /// so that a sender's order holds, and so does the discharge of a transaction that one of them belongs to. Touched only by turns
 /// of the link's connection.
 /// </summary>
-internal sealed class AnonymousRouter(AmqpConnection connection)
+internal sealed partial class AnonymousRouter(AmqpConnection connection)
 {
     private const int CacheSize = 1000;
 
@@ -99,6 +100,12 @@ internal sealed class AnonymousRouter(AmqpConnection connection)
         var address = NodeAddress.Parse(to, default);
         try
         {
+            if (RabbitMqAddress.IsOne(to))
+            {
+                RelayToRabbitMq(link, incoming, to);
+                return;
+            }
+
             connection.Access?.Require(AddressActions.Send, address);
             if (address.Kind is null && addresses.Find(address) is null)
             {

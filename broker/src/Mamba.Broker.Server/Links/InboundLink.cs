@@ -141,6 +141,28 @@ internal sealed partial class InboundLink : LinkHandler, IPublishObserver, IProd
         Refuse(incoming.DeliveryId, incoming.Settled, incoming.Transaction, incoming.Tag, error);
     }
 
+    /// <summary>The message has nowhere to go, and its sender keeps it (AMQP 1.0 §3.4.4).</summary>
+    public void Release(in Incoming incoming)
+    {
+        incoming.Message.Release();
+        if (IsGone)
+        {
+            return;
+        }
+
+        if (incoming.Transaction is not null)
+        {
+            Doom(incoming.Transaction, Refusal.Unroutable());
+        }
+
+        if (!incoming.Settled)
+        {
+            Answer(incoming.DeliveryId, Released.Instance);
+        }
+
+        GiveCreditBack();
+    }
+
     /// <summary>Ends the link with an error; what it has unsettled may be resumed.</summary>
     public void Fail(AmqpError error) => Detach(error);
 

@@ -5,6 +5,7 @@ using Mamba.Amqp.Transport;
 using Mamba.Amqp.Types;
 using Mamba.Broker.Engine;
 using Mamba.Broker.Server.Connections;
+using Mamba.Broker.Server.Dialects.RabbitMq;
 using Mamba.Broker.Server.Links.Replies;
 using Mamba.Broker.Server.Links.Resumption;
 using Mamba.Broker.Server.Management;
@@ -120,6 +121,12 @@ internal sealed partial class LinkBinder(AmqpConnection connection)
                 ErrorCondition.InvalidField, "The attach names no target; name an address, or send an empty target for an anonymous link."));
         }
 
+        if (!target.Dynamic && LinkPairs.IsNode(target.Address))
+        {
+            BindPairedRequests(link, attach, target);
+            return;
+        }
+
         await connection.StealLinkAsync(link, attach);
         if (!target.Dynamic && (ManagementDesk.IsNode(target.Address) || ClassicScheduler.IsAddress(target.Address)))
         {
@@ -165,6 +172,12 @@ internal sealed partial class LinkBinder(AmqpConnection connection)
         {
             throw new LinkRefusedException(new AmqpError(
                 ErrorCondition.InvalidField, "The source has no address; name one, or ask for a dynamic node."));
+        }
+
+        if (!source.Dynamic && LinkPairs.IsNode(source.Address))
+        {
+            BindPairedReplies(link, attach);
+            return;
         }
 
         await connection.StealLinkAsync(link, attach);
@@ -291,6 +304,11 @@ internal sealed partial class LinkBinder(AmqpConnection connection)
             var kind = wanted.Kind ?? NodeKind.Queue;
             return owner.Node = Server.Kept.TryTake(link.RemoteAttach!, kind, owner) ?? await Server.Engine.CreateTemporaryAsync(
                 kind, LifetimePolicies.Read(properties), owner, $"{Beginning(connection.ContainerId)}-{Beginning(link.Name)}");
+        }
+
+        if (RabbitMqAddress.IsOne(address!))
+        {
+            return ResolveRabbitMq(address!, link);
         }
 
         var parsed = NodeAddress.Parse(address!, wanted);

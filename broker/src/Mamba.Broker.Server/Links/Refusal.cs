@@ -37,6 +37,10 @@ internal static class Refusal
         $"'{address}' has wildcards, which stand for many topics: they are for subscriptions. Send to one topic; for a queue of exactly "
         + $"this name, ask for {NodeAddress.QueuePrefix}{address} or the capability queue.");
 
+    /// <summary>No queue takes the message.</summary>
+    public static AmqpError Unroutable() => new(
+        ErrorCondition.NotFound, "No queue takes the message; declare the queue, or bind one to the exchange with a key that fits.");
+
     public static AmqpError NotOwner(string address) => new(
         ErrorCondition.ResourceLocked,
         $"'{address}' is a temporary node of another connection: only the connection that created it may receive from it.");

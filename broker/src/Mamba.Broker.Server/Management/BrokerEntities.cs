@@ -27,9 +27,9 @@ internal sealed class BrokerEntities(ServerContext server) : EntityType("org.mam
     {
         var engine = server.Engine;
         into.Add("containerId", server.Options.ContainerId);
-        into.Add("product", server.OpenProperties[Product]);
-        into.Add("version", server.OpenProperties[Version]);
-        into.Add("platform", server.OpenProperties[Platform]);
+        into.Add("product", Identity.Own[Product]);
+        into.Add("version", Identity.Own[Version]);
+        into.Add("platform", Identity.Own[Platform]);
         into.Add("uptimeMilliseconds", server.NowMilliseconds);
         into.Add("connections", (long)server.Connections.All.Count);
         into.Add("suspendedLinks", (long)server.Termini.SuspendedCount);

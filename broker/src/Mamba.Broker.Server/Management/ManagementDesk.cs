@@ -13,7 +13,7 @@ namespace Mamba.Broker.Server.Management;
 /// of a connection is carried out at a time, off its turns, and none while the client leaves many bytes of responses unread. Touched
 /// only by the connection's turns.
 /// </summary>
-internal sealed class ManagementDesk(AmqpConnection connection)
+internal sealed class ManagementDesk(AmqpConnection connection) : IReplyDesk
 {
     /// <summary>Links to, and links from, the node on one connection.</summary>
     private const int MaxLinks = 16;
@@ -47,7 +47,7 @@ internal sealed class ManagementDesk(AmqpConnection connection)
     public ReplyLink OpenReplies(Amqp.Endpoints.SenderEndpoint link, Attach attach)
     {
         CheckAdmission(_replyLinks.Count);
-        var handler = new ReplyLink(connection, link, (attach.Target as Target)?.Address, attach.SndSettleMode != SenderSettleMode.Unsettled);
+        var handler = new ReplyLink(connection, link, (attach.Target as Target)?.Address, attach.SndSettleMode != SenderSettleMode.Unsettled, this);
         _replyLinks.Add(handler);
         return handler;
     }
@@ -107,7 +107,9 @@ internal sealed class ManagementDesk(AmqpConnection connection)
         return handler;
     }
 
-    private void CheckAdmission(int links)
+    /// <summary>Whether the user may administer the broker at all.</summary>
+    /// <exception cref="LinkRefusedException">amqp:unauthorized-access.</exception>
+    public void CheckPermission()
     {
         if (!connection.Server.Options.Management.Allows(connection.Principal, connection.Listener))
         {
@@ -115,7 +117,11 @@ internal sealed class ManagementDesk(AmqpConnection connection)
                 ErrorCondition.UnauthorizedAccess,
                 $"The user '{connection.Principal.Name}' may not administer the broker; log in as one that may, or see the setting security.management."));
         }
+    }
 
+    private void CheckAdmission(int links)
+    {
+        CheckPermission();
         if (links >= MaxLinks)
         {
             throw new LinkRefusedException(new AmqpError(

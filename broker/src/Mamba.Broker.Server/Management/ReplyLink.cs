@@ -14,6 +14,7 @@ internal sealed class ReplyLink : SendingLink
 {
     private readonly SenderEndpoint _endpoint;
     private readonly bool _settled;
+    private readonly IReplyDesk _desk;
     private readonly Queue<byte[]> _responses = new();
     private OutgoingDelivery _current;
     private ulong _lastTag;
@@ -22,12 +23,14 @@ internal sealed class ReplyLink : SendingLink
     /// <param name="endpoint">Its end of the link.</param>
     /// <param name="address">The target's address: the reply-to of the requests that are answered here; null for those without one.</param>
     /// <param name="settled">Whether the client lets us send settled.</param>
-    public ReplyLink(AmqpConnection connection, SenderEndpoint endpoint, string? address, bool settled)
+    /// <param name="desk">Hears of what is written, and of its end.</param>
+    public ReplyLink(AmqpConnection connection, SenderEndpoint endpoint, string? address, bool settled, IReplyDesk desk)
         : base(connection, endpoint)
     {
         _endpoint = endpoint;
         Address = address;
         _settled = settled;
+        _desk = desk;
     }
 
     public string? Address { get; }
@@ -108,7 +111,7 @@ internal sealed class ReplyLink : SendingLink
     {
         _responses.Clear();
         PendingBytes = 0;
-        Connection.Management.Remove(this);
+        _desk.Remove(this);
     }
 
     private void Written(byte[] response)
@@ -117,6 +120,16 @@ internal sealed class ReplyLink : SendingLink
         PendingBytes -= response.Length;
         _lastTag++;
         _current = default;
-        Connection.Management.OnWritten();
+        _desk.OnWritten();
     }
+}
+
+/// <summary>Whose responses a <see cref="ReplyLink"/> sends.</summary>
+internal interface IReplyDesk
+{
+    /// <summary>A response is on its way to the client.</summary>
+    void OnWritten();
+
+    /// <summary>The link is gone.</summary>
+    void Remove(ReplyLink link);
 }

@@ -35,7 +35,7 @@ internal class RequestLink(AmqpConnection connection, ReceiverEndpoint endpoint,
 
         try
         {
-            Submit(new PendingRequest(this, delivery.DeliveryId, delivery.IsSettled, ManagementRequest.Decode(payload)));
+            Take(delivery, payload);
         }
         catch (AmqpException e)
         {
@@ -68,6 +68,11 @@ internal class RequestLink(AmqpConnection connection, ReceiverEndpoint endpoint,
 
         GiveCreditBack();
     }
+
+    /// <summary>Takes a request in.</summary>
+    /// <exception cref="AmqpException">It is no request.</exception>
+    protected virtual void Take(in IncomingDelivery delivery, ReadOnlySpan<byte> payload) =>
+        Submit(new PendingRequest(this, delivery.DeliveryId, delivery.IsSettled, ManagementRequest.Decode(payload)));
 
     /// <summary>Has a request carried out; <see cref="Answer"/> ends it.</summary>
     protected virtual void Submit(PendingRequest request) => Connection.Management.Submit(request);
