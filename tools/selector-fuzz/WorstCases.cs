@@ -18,6 +18,7 @@ public static class WorstCases
         return
         [
             .. Searches(message),
+            .. Functions(message),
             Case("a comparison of a property 250 times", Repeat(" OR ", 250, i => $"p{i % 100} = {i + 1000000}"), message),
             Case("127 different properties, none there", Repeat(" OR ", 127, i => $"absent{i:D4}x = 1"), message),
             Case("a sum of 250 terms", Repeat("+", 250, i => i % 2 == 0 ? "n" : "1.5") + " > 1", message),
@@ -52,7 +53,21 @@ public static class WorstCases
         yield return Case("LIKE of fixed ends with 1,000 _", $"text LIKE '{new string('_', 1000)}b%' OR text LIKE '%b{new string('_', 1000)}'", message);
     }
 
+    /// <summary>Texts that are made for the comparison, which only the SQL filter has.</summary>
+    private static IEnumerable<TimingCase> Functions(MessageFacts message)
+    {
+        const int Most = SelectorLimits.MaxTextFunctions;
+        yield return Sql($"UPPER {Most} times", Repeat(" OR ", Most, i => $"UPPER(text) = 'B{i}'"), message);
+        yield return Sql($"UPPER of two-byte characters {Most} times", Repeat(" OR ", Most, i => $"UPPER(umlauts) = 'B{i}'"), message);
+        yield return Sql($"LIKE of LOWER {Most} times", Repeat(" OR ", Most, _ => "LOWER(umlauts) LIKE '%ä_ä_b%'"), message);
+        yield return Sql($"UPPER of LOWER, nested {Most} deep", Repeat("(", Most, i => i % 2 == 0 ? "UPPER" : "LOWER") + "(umlauts" + new string(')', Most) + " = 'B'", message);
+        yield return Sql($"SUBSTRING near the end {Most} times", Repeat(" OR ", Most, i => $"SUBSTRING(umlauts, {500 + i}, 9) = 'b'"), message);
+        yield return Sql($"RIGHT {Most} times", Repeat(" OR ", Most, i => $"RIGHT(umlauts, {500 + (i % 9)}) = 'b'"), message);
+    }
+
     private static TimingCase Case(string name, string expression, MessageFacts message) => new(name, Selector.Parse(expression), message);
+
+    private static TimingCase Sql(string name, string expression, MessageFacts message) => new(name, Selector.Parse(expression, SelectorDialect.Sql), message);
 
     private static string Repeat(string between, int count, Func<int, string> part) => string.Join(between, Enumerable.Range(0, count).Select(part));
 

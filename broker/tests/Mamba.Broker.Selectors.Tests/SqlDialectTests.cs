@@ -1,6 +1,7 @@
 using System.Text;
 using Mamba.Amqp.Messaging;
 using Mamba.Amqp.Types;
+using Mamba.Broker.Selectors.Evaluation;
 using static Mamba.Broker.Selectors.Truth;
 
 namespace Mamba.Broker.Selectors.Tests;
@@ -68,6 +69,28 @@ internal sealed class SqlDialectTests
         var message = TestMessage.Of(Properties, "long", new string('a', SelectorLimits.MaxFunctionText + 1), "fits", new string('ä', SelectorLimits.MaxFunctionText / 2));
         Assert.That(message.Truth("UPPER(long) = 'A'", SelectorDialect.Sql), Is.EqualTo(Unknown));
         Assert.That(message.Truth("LEFT(UPPER(fits), 2) = 'ÄÄ'", SelectorDialect.Sql), Is.EqualTo(True));
+    }
+
+    [Test]
+    public void Every_character_has_its_other_letter([Values] bool upper)
+    {
+        var different = new List<string>();
+        Span<byte> mapped = stackalloc byte[16];
+        for (var scalar = 0; scalar <= 0x10ffff; scalar++)
+        {
+            if (Rune.TryCreate(scalar, out var rune))
+            {
+                var text = $"a{rune}Z";
+                var length = TextFunction.Map(Encoding.UTF8.GetBytes(text), mapped, upper);
+                var expected = string.Concat(text.EnumerateRunes().Select(r => (upper ? Rune.ToUpperInvariant(r) : Rune.ToLowerInvariant(r)).ToString()));
+                if (Encoding.UTF8.GetString(mapped[..length]) != expected)
+                {
+                    different.Add($"U+{scalar:X}");
+                }
+            }
+        }
+
+        Assert.That(different, Is.Empty);
     }
 
     [Test]

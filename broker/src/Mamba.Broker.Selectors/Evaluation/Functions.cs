@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Text;
 
@@ -113,6 +114,13 @@ internal static class TextFunction
 {
     private const int LongestDate = 40;
 
+    /// <summary>One character more than what two bytes of UTF-8 can say.</summary>
+    private const int TwoByteLetters = 0x800;
+
+    // The other letter of each such letter: asking the runtime for one costs as much as everything else of it.
+    private static readonly char[] TwoByteUpper = [.. Enumerable.Range(0, TwoByteLetters).Select(static c => char.ToUpperInvariant((char)c))];
+    private static readonly char[] TwoByteLower = [.. Enumerable.Range(0, TwoByteLetters).Select(static c => char.ToLowerInvariant((char)c))];
+
     private static readonly string[] DateFormats =
         ["yyyy-MM-dd'T'HH:mm:ss.FFFFFFF'Z'", "yyyy-MM-dd'T'HH:mm:sszzz", "yyyy-MM-dd'T'HH:mm:ss.FFFFFFFzzz", "yyyy-MM-dd"];
 
@@ -156,20 +164,51 @@ internal static class TextFunction
         var written = 0;
         while (!text.IsEmpty)
         {
-            if (Rune.DecodeFromUtf8(text, out var rune, out var consumed) == System.Buffers.OperationStatus.Done)
+            // Runs of ASCII go by vectors, letters of two bytes without the general decoder: both are what texts are made of.
+            if (text[0] < 0x80)
             {
-                written += (upper ? Rune.ToUpperInvariant(rune) : Rune.ToLowerInvariant(rune)).EncodeToUtf8(target[written..]);
+                _ = upper ? Ascii.ToUpper(text, target[written..], out var run) : Ascii.ToLower(text, target[written..], out run);
+                written += run;
+                text = text[run..];
+            }
+            else if (text.Length > 1 && (text[0] & 0xe0) == 0xc0)
+            {
+                var letter = (char)(((text[0] & 0x1f) << 6) | (text[1] & 0x3f));
+                written += Write((upper ? TwoByteUpper : TwoByteLower)[letter], target[written..]);
+                text = text[2..];
             }
             else
             {
-                consumed = 1;
-                target[written++] = text[0];
+                written += MapRune(ref text, target[written..], upper);
             }
-
-            text = text[consumed..];
         }
 
         return written;
+    }
+
+    private static int Write(char letter, Span<byte> target)
+    {
+        if (letter is < (char)0x80 or >= (char)TwoByteLetters)
+        {
+            return new Rune(letter).EncodeToUtf8(target);
+        }
+
+        target[1] = (byte)(0x80 | (letter & 0x3f));
+        target[0] = (byte)(0xc0 | (letter >> 6));
+        return 2;
+    }
+
+    private static int MapRune(ref ReadOnlySpan<byte> text, Span<byte> target, bool upper)
+    {
+        if (Rune.DecodeFromUtf8(text, out var rune, out var consumed) != OperationStatus.Done)
+        {
+            target[0] = text[0];
+            text = text[1..];
+            return 1;
+        }
+
+        text = text[consumed..];
+        return (upper ? Rune.ToUpperInvariant(rune) : Rune.ToLowerInvariant(rune)).EncodeToUtf8(target);
     }
 
     /// <summary>Reads an RFC 3339 time or date.</summary>
