@@ -52,10 +52,14 @@ public sealed class SuiteTests
         ];
         var file = ResultFile.Parse(ResultFile.Of("A", "Product 1", DateTimeOffset.UnixEpoch, "run it", results).ToJson());
         Assert.That((file.Count("pass"), file.Count("fail"), file.Count("n/a")), Is.EqualTo((1, 1, 1)));
-        var page = HtmlReport.Render(file);
+        var page = HtmlReport.Render([file]);
         Assert.That(page, Does.Contain("expected &lt;that&gt;").And.Contain("-&gt; open{}").And.Contain(cases[2].Id));
         Assert.That(page, Does.Not.Contain("<script").And.Not.Contain("http://").And.Not.Contain("https://"));
-        var table = Comparison.ToMarkdown([file, file with { Broker = "B", Cases = [file.Cases[0]] }]);
+        ResultFile[] both = [file, file with { Broker = "B", Cases = [file.Cases[0]] }];
+        var beside = HtmlReport.Render(both);
+        Assert.That(beside, Does.Contain("<h3>B: pass</h3>").And.Contain($"<details class=\"fail differs\" id=\"{cases[1].Id}\">").And.Contain("only where they differ"));
+        Assert.That(beside, Does.Contain($"<details class=\"pass\" id=\"{cases[0].Id}\">").And.Not.Contain("<script"));
+        var table = Comparison.ToMarkdown(both);
         Assert.That(table, Does.Contain("1 of 2 (1 n/a)").And.Contain($"| `{cases[1].Id}` {cases[1].Title} (§{cases[1].Section}) | **fail** | – |"));
     }
 

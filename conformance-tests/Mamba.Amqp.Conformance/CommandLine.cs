@@ -53,13 +53,19 @@ internal static class CommandLine
     private static Command CompareCommand()
     {
         var files = new Argument<string[]>("results") { Description = "Files that --json wrote." };
-        var command = new Command("compare", "Print results side by side as Markdown.") { files };
+        var report = new Option<string?>("--report") { Description = "Write them side by side as an HTML page too, with the wire traces." };
+        var command = new Command("compare", "Print results side by side as Markdown.") { files, report };
         command.SetAction(async (parsed, stop) =>
         {
             List<ResultFile> results = [];
             foreach (var file in parsed.GetValue(files)!)
             {
                 results.Add(ResultFile.Parse(await File.ReadAllTextAsync(file, stop)));
+            }
+
+            if (parsed.GetValue(report) is { } page)
+            {
+                await File.WriteAllTextAsync(page, HtmlReport.Render(results), stop);
             }
 
             await Console.Out.WriteAsync(Comparison.ToMarkdown(results));

@@ -34,7 +34,7 @@ public static class SuiteRun
         var file = ResultFile.Of(settings.Name ?? product.Split(' ')[0], product, TimeProvider.System.GetUtcNow(), command, results);
         if (settings.Report is not null)
         {
-            await File.WriteAllTextAsync(settings.Report, HtmlReport.Render(file), cancel);
+            await File.WriteAllTextAsync(settings.Report, HtmlReport.Render([file]), cancel);
         }
 
         if (settings.Json is not null)
