@@ -55,6 +55,44 @@ internal sealed class BlockTests
     }
 
     [Test]
+    public async Task All_who_may_send_are_told_once_that_it_is_full()
+    {
+        await using var bed = new TestBed();
+        var queue = await bed.QueueAsync("q", Tight);
+        var one = new Producer(queue);
+        var two = new Producer(queue);
+        bed.PublishAll(queue, ["1", "2", "3", "4", "5", "6", "7"]);
+        Assert.That((one.Filled, two.Filled), Is.EqualTo((0, 0)));
+        bed.PublishAll(queue, ["8", "9"]);
+        Assert.That((one.Filled, two.Filled), Is.EqualTo((1, 1)));
+        Assert.That((queue.CreditFor(one), queue.CreditFor(two)), Is.EqualTo((0L, 0L)));
+        bed.Drain("q");
+        Assert.That((one.Told, two.Told), Is.EqualTo((1, 1)));
+        bed.PublishAll(queue, ["1", "2", "3", "4", "5", "6", "7", "8"]);
+        Assert.That((one.Filled, two.Filled), Is.EqualTo((2, 2)), "it is full again");
+    }
+
+    [Test]
+    public async Task Those_who_send_to_a_topic_are_told_when_one_subscription_is_full()
+    {
+        await using var bed = new TestBed();
+        var topic = await bed.TopicAsync("t", Tight);
+        var producer = new Producer(topic);
+        var slow = TestBed.Consume(topic);
+        var quick = TestBed.Consume(topic);
+        for (var i = 0; i < 8; i++)
+        {
+            Assert.That(producer.Filled, Is.Zero);
+            bed.Publish(topic, "a");
+            quick.Accept(quick.Take());
+        }
+
+        Assert.That((producer.Filled, topic.CreditFor(producer)), Is.EqualTo((1, 0L)));
+        slow.Close();
+        Assert.That((producer.Told, topic.CreditFor(producer)), Is.EqualTo((1, 8L)));
+    }
+
+    [Test]
     public async Task A_limit_of_one_opens_when_the_queue_is_empty()
     {
         await using var bed = new TestBed();
@@ -228,6 +266,7 @@ internal sealed class BlockTests
         private readonly IMessageNode _node;
         private readonly SemaphoreSlim _room = new(0);
         private int _told;
+        private int _filled;
 
         public Producer(IMessageNode node)
         {
@@ -237,9 +276,14 @@ internal sealed class BlockTests
 
         public int Told => Volatile.Read(ref _told);
 
+        /// <summary>How often it was told that what it may still send is to be taken back.</summary>
+        public int Filled => Volatile.Read(ref _filled);
+
         public int Deleted { get; private set; }
 
         public void OnNodeDeleted() => Deleted++;
+
+        public void OnFull() => Interlocked.Increment(ref _filled);
 
         public void OnRoom()
         {

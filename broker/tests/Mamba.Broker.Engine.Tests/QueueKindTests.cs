@@ -220,6 +220,31 @@ internal sealed class QueueKindTests
     }
 
     [Test]
+    public async Task A_pause_holds_consumers_that_get_copies_and_not_those_that_only_look()
+    {
+        await using var bed = new TestBed();
+        var queue = await bed.QueueAsync("q", new NodeOptions { NonDestructive = true });
+        var one = TestBed.Consume(queue);
+        var selecting = TestBed.Consume(queue, new SubscribeOptions { Filter = new TextFilter("") });
+        bed.PublishAll(queue, ["a", "b"]);
+        Assert.That((one.Take().Text, selecting.Take().Text), Is.EqualTo(("a", "a")));
+        await bed.Engine.SetPausedAsync("q", paused: true);
+        bed.Publish(queue, "c");
+        var late = TestBed.Consume(queue);
+        Assert.That((one.TryTake(), selecting.TryTake(), late.TryTake()), Is.EqualTo(((Taken?)null, (Taken?)null, (Taken?)null)));
+        Assert.That(TestBed.Consume(queue, new SubscribeOptions { Browse = true }).TakeExactly(3), Has.Count.EqualTo(3), "Browsing goes on.");
+
+        var woken = (one.ReadyCount, selecting.ReadyCount, late.ReadyCount);
+        await bed.Engine.SetPausedAsync("q", paused: false);
+        Assert.That(one.ReadyCount, Is.GreaterThan(woken.Item1));
+        Assert.That(selecting.ReadyCount, Is.GreaterThan(woken.Item2));
+        Assert.That(late.ReadyCount, Is.GreaterThan(woken.Item3));
+        Assert.That(one.TakeExactly(2).ConvertAll(static taken => taken.Text), Is.EqualTo(new[] { "b", "c" }), "It goes on where it was.");
+        Assert.That(selecting.TakeExactly(2).ConvertAll(static taken => taken.Text), Is.EqualTo(new[] { "b", "c" }));
+        Assert.That(late.TakeExactly(3), Has.Count.EqualTo(3));
+    }
+
+    [Test]
     public async Task A_pause_survives_crash_and_restart_and_so_does_its_end()
     {
         await using var bed = new TestBed();

@@ -168,6 +168,8 @@ internal sealed class TemporaryNodeTests
 
         public void OnNodeDeleted() => Told++;
 
+        public void OnFull() => Told++;
+
         public void OnRoom() => Told++;
     }
 }

@@ -276,6 +276,11 @@ internal sealed class UpdateTests
 
         public void OnNodeDeleted() => Told = -1;
 
+        public void OnFull()
+        {
+            // It has no credit.
+        }
+
         public void OnRoom() => Told++;
     }
 }

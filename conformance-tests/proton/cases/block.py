@@ -38,6 +38,20 @@ def full(ctx):
     check.equal(bodies(drained(ctx, queue)), ["later"], "queue content")
 
 
+@case("block.taken-back")
+def taken_back(ctx):
+    """The credit of a link that has sent nothing is taken back when another fills the queue, and given again."""
+    queue = ctx.queue("tight.q")
+    with Peer(ctx) as idle, Peer(ctx) as peer:
+        out = idle.sender(queue)
+        out.wait_credit()
+        filled(peer, queue)
+        idle.pump(lambda: out.link.credit == 0, "the credit to be taken back")
+        check.equal(len(drained(ctx, queue)), LIMIT, "messages")
+        out.wait_credit()
+        out.send(Message(body="later"))
+
+
 @case("block.released-is-no-room")
 def released(ctx):
     """What a consumer holds or gives back still takes room."""

@@ -30,6 +30,22 @@ export default {
     assert.equal(second.inner.credit, 0, 'the credit of a link that attached later came first');
   },
 
+  async 'credit-that-was-given-is-taken-back'(t) {
+    const queue = t.unique('tight.q');
+    const client = await t.connect();
+    const idle = await client.sender(queue);
+    await idle.sendable();
+    await full(t, queue);
+    const { seq, fields: { handle } } = idle.inner.attachFrame;
+    await client.frame('in', 'flow', (f) => f.seq > seq && f.fields.handle === handle && f.fields.link_credit === 0);
+    await (await client.sender(t.queue())).sendable();
+    assert.equal(idle.inner.credit, 0);
+    const receiver = await (await t.connect()).receiver(queue);
+    assert.deepEqual(await receiver.bodies(Limit), [0, 1, 2, 3]);
+    await idle.sendable();
+    await idle.accepted({ body: 'later' });
+  },
+
   async 'a-waiting-sender-goes-on-when-there-is-room'(t) {
     const queue = t.unique('tight.q');
     const { sender } = await full(t, queue);

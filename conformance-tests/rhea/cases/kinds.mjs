@@ -130,4 +130,18 @@ export default {
     const browser = await client.receiver({ source: { address: queue, distribution_mode: 'copy' } });
     assert.deepEqual(bodies(await browser.takeAvailable()), [2]);
   },
+
+  async 'a-paused-queue-gives-no-copies-either'(t) {
+    const queue = t.unique('seen.q');
+    const { client } = await filled(t, queue, [1, 2]);
+    await manage(t, 'PAUSE', queue);
+    const receiver = await client.receiver(queue);
+    await receiver.nothing('the queue is paused');
+    const browser = await client.receiver({ source: { address: queue, distribution_mode: 'copy' } });
+    assert.deepEqual(bodies(await browser.takeAvailable()), [1, 2]);
+    receiver.credit(2);
+    await manage(t, 'RESUME', queue);
+    await receiver.reached(2);
+    assert.deepEqual(bodies(receiver.arrived), [1, 2]);
+  },
 };

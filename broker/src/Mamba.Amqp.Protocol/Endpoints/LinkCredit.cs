@@ -44,8 +44,9 @@ internal struct SenderCredit
 /// <summary>The credit of a link on which we receive (AMQP 1.0 §2.6.7).</summary>
 internal struct ReceiverCredit
 {
-    // Deliveries that may be in flight on credit we have taken back: they are not the peer's fault.
-    private ulong _revoked;
+    // Deliveries that may be in flight on credit we have taken back: they are not the peer's fault. With the credit it makes the highest
+    // limit the peer was ever told.
+    private uint _revoked;
 
     /// <summary>The peer's delivery-count as far as we know it.</summary>
     public SerialNumber DeliveryCount { get; private set; }
@@ -59,11 +60,8 @@ internal struct ReceiverCredit
     /// <summary>Grants a total, taking credit back when it is less than what is left.</summary>
     public void Set(uint credit)
     {
-        if (credit < Credit)
-        {
-            _revoked += Credit - credit;
-        }
-
+        var told = Credit + (ulong)_revoked;
+        _revoked = told > credit ? (uint)Math.Min(told - credit, uint.MaxValue) : 0;
         Credit = credit;
     }
 

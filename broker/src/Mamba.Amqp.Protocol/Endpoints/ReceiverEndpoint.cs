@@ -187,9 +187,16 @@ public sealed partial class ReceiverEndpoint : LinkEndpoint
         }
 
         Session.OnIncomingId(id);
+        var wasUnderWay = Credit == 0;
         if (!_credit.TryReceive())
         {
             throw EndpointErrors.Link(ErrorCondition.TransferLimitExceeded, $"Delivery {id} was sent without link credit.");
+        }
+
+        if (wasUnderWay)
+        {
+            // Said again with this delivery counted: some senders take less than nothing, while deliveries are under way, for very much.
+            SendFlow();
         }
 
         RequireResumedIfIncomplete(in transfer, id);

@@ -32,6 +32,12 @@ public interface IProducer
     /// <summary>The node was deleted: what is published to it from now on is refused. Any thread; set a flag, wake a loop.</summary>
     void OnNodeDeleted();
 
+    /// <summary>
+    /// Nothing more finds room (<see cref="OverflowPolicy.Block"/>): it asks <see cref="IMessageNode.CreditFor"/>, and what it may still
+    /// send is taken back when that is 0. Any thread; set a flag, wake a loop.
+    /// </summary>
+    void OnFull();
+
     /// <summary>It was told that there is no room, and there may be now: it asks <see cref="IMessageNode.CreditFor"/> again. Any thread; set a flag, wake a loop.</summary>
     void OnRoom();
 }

@@ -36,19 +36,31 @@ internal sealed class ProducerSet
         }
     }
 
+    /// <summary>There is no room any more: tells every producer, with no lock held.</summary>
+    public void Filled()
+    {
+        foreach (var producer in Snapshot(remove: false))
+        {
+            producer.OnFull();
+        }
+    }
+
     /// <summary>The node is gone: tells every producer, once, with no lock held.</summary>
     public void NodeDeleted()
     {
-        IProducer[] gone;
-        lock (_gate)
-        {
-            gone = _producers is null ? [] : [.. _producers];
-            _producers = null;
-        }
-
-        foreach (var producer in gone)
+        foreach (var producer in Snapshot(remove: true))
         {
             producer.OnNodeDeleted();
+        }
+    }
+
+    private IProducer[] Snapshot(bool remove)
+    {
+        lock (_gate)
+        {
+            IProducer[] all = _producers is null ? [] : [.. _producers];
+            _producers = remove ? null : _producers;
+            return all;
         }
     }
 }

@@ -19,6 +19,7 @@ internal sealed class QueueNode : IRoutingNode, IQueueOwner
         Lifetime = lifetime;
         _delete = delete;
         host.Owner = lifetime is null && !host.Options.AutoDelete ? null : this;
+        host.Admission.Filled = _producers.Filled;
         Duplicates = host.Context.Duplicates.Open(host.Id, host.Options, durable: lifetime is null);
     }
 

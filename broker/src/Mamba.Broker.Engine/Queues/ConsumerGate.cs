@@ -3,7 +3,8 @@ namespace Mamba.Broker.Engine;
 /// <summary>
 /// Who gets messages at all on a queue that is paused, or that has one active consumer. The others wait, and are woken when their
 /// turn comes: the next by priority, then the longest attached. It begins when no transaction of the one before it holds a
-/// message any more, so that the order holds. Browsers always pass. Guarded by the queue's lock.
+/// message any more, so that the order holds. Who looks at the queue always passes; who gets copies only waits for a pause to end. Guarded
+/// by the queue's lock.
 /// </summary>
 internal sealed class ConsumerGate(QueueCore core, bool single)
 {
@@ -16,7 +17,7 @@ internal sealed class ConsumerGate(QueueCore core, bool single)
     public bool IsNeeded => IsPaused || single;
 
     public bool Admits(QueueConsumer consumer) =>
-        consumer.IsBrowser || (!IsPaused && (!single || (ReferenceEquals(consumer, _active) && !_waits)));
+        consumer.IsBrowser ? !IsPaused || !consumer.IsCopying : (!IsPaused && (!single || (ReferenceEquals(consumer, _active) && !_waits)));
 
     /// <summary>Pauses or resumes the queue.</summary>
     public void Pause(bool paused)
@@ -61,7 +62,7 @@ internal sealed class ConsumerGate(QueueCore core, bool single)
         for (var i = 0; i < core.Consumers.Count; i++)
         {
             var consumer = core.Consumers[i];
-            if (!consumer.IsBrowser)
+            if (!consumer.IsBrowser || consumer.IsCopying)
             {
                 core.Consumers.SetWait(consumer, Admits(consumer) ? ConsumerWait.Armed : ConsumerWait.Idle, seenVersion: -1);
             }

@@ -14,6 +14,9 @@ internal sealed class QueueAdmission
 
     public QueueAdmission(NodeOptions options) => _limits = Limits.Of(options, senders: null);
 
+    /// <summary>Called, with no lock held, when senders have to wait from now on: they may have credit that is to be taken back.</summary>
+    public Action? Filled { get; set; }
+
     /// <summary>Messages refused so far.</summary>
     public long Refused => Interlocked.Read(ref _refused);
 
@@ -133,10 +136,14 @@ internal sealed class QueueAdmission
     /// </summary>
     private void Block(Limits limits)
     {
-        limits.Senders!.Block();
+        var isNew = limits.Senders!.Block();
         if (limits.LeaveRoomBy(Interlocked.Read(ref _messages), Interlocked.Read(ref _bytes)))
         {
             limits.Senders.LetGo();
+        }
+        else if (isNew)
+        {
+            Filled?.Invoke();
         }
     }
 

@@ -22,7 +22,11 @@ internal sealed class QueueConsumer(QueueHost host, SubscribeOptions options, IS
 
     public int Priority => options.Priority;
 
+    /// <summary>Whether it leaves messages where they are: it looks at the queue, or <see cref="IsCopying"/>.</summary>
     public bool IsBrowser => options.Browse;
+
+    /// <summary>Whether it consumes, by copies, as all do where <see cref="NodeOptions.NonDestructive"/> says so; unlike one that asked to look only.</summary>
+    public bool IsCopying { get; init; }
 
     public bool IsExclusive => options.Exclusive;
 

@@ -123,7 +123,8 @@ internal sealed partial class QueueHost(EngineContext context, uint id, QueueNam
 
     public QueueConsumer Subscribe(SubscribeOptions subscribe, ISubscriber subscriber)
     {
-        var consumer = new QueueConsumer(this, Options.NonDestructive ? subscribe with { Browse = true } : subscribe, subscriber);
+        var copies = Options.NonDestructive && !subscribe.Browse;
+        var consumer = new QueueConsumer(this, copies ? subscribe with { Browse = true } : subscribe, subscriber) { IsCopying = copies };
         var effects = QueueEffects.Rent();
         lock (_gate)
         {

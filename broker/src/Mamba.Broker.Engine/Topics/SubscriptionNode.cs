@@ -19,6 +19,7 @@ internal sealed class SubscriptionNode : ISubscriptionNode, IQueueOwner
         NoLocal = options.NoLocalOrigin;
         var name = key.Name is null ? null : key.ClientId is null ? key.Name : $"{key.ClientId}:{key.Name}";
         Host = new QueueHost(context, id, new QueueNaming(topic.Address, name ?? topic.Address, name), queueOptions) { Owner = this };
+        Host.Admission.Filled = topic.OnFilled;
     }
 
     public QueueHost Host { get; }

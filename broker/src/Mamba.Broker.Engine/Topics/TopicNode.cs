@@ -145,6 +145,9 @@ internal sealed class TopicNode : IRoutingNode
 
     public void AddProducer(IProducer producer) => _producers.Add(producer);
 
+    /// <summary>A subscription has no room any more.</summary>
+    public void OnFilled() => _producers.Filled();
+
     public long CreditFor(IProducer producer)
     {
         var least = long.MaxValue;

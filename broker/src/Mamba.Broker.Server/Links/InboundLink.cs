@@ -189,6 +189,15 @@ internal sealed partial class InboundLink : LinkHandler, IPublishObserver, IProd
     public void OnSenderSettled(uint deliveryId) => _unsettled?.OnSenderSettled(deliveryId);
 
     /// <summary>Any thread.</summary>
+    void IProducer.OnFull() => Connection.Post(() =>
+    {
+        if (!IsGone)
+        {
+            _credit.TakeBack();
+        }
+    });
+
+    /// <summary>Any thread.</summary>
     void IProducer.OnRoom() => Connection.Post(() =>
     {
         if (!IsGone)

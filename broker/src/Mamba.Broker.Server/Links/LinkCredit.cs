@@ -16,8 +16,8 @@ internal sealed class LinkCredit(ReceiverEndpoint endpoint, IMessageNode? node, 
     /// <summary>Messages answered, whose credit was not given back yet.</summary>
     private uint _answered;
 
-    /// <summary>Messages the peer may send, and those not answered; counted while room is shared only.</summary>
-    private uint _granted;
+    /// <summary>The delivery-count up to which messages are answered, wrapping, if they are in turn; counted while room is shared only.</summary>
+    private uint _done;
 
     /// <summary>Whether the node says how much there may be.</summary>
     public bool IsShared { get; private set; }
@@ -34,7 +34,7 @@ internal sealed class LinkCredit(ReceiverEndpoint endpoint, IMessageNode? node, 
     {
         if (IsShared)
         {
-            _granted--;
+            _done++;
             TopUp();
         }
         else if (++_answered >= window / 2)
@@ -52,12 +52,25 @@ internal sealed class LinkCredit(ReceiverEndpoint endpoint, IMessageNode? node, 
         }
 
         var left = endpoint.Credit;
-        var most = (uint)Math.Min(window - _granted + left, node!.CreditFor(producer));
+        var unanswered = endpoint.DeliveryCount - _done;
+        var most = Math.Min(unanswered < window ? window - unanswered : 0, node!.CreditFor(producer));
         var more = most > left ? most - left : 0;
         if (more > 0 && (left == 0 || more >= most / 2))
         {
-            _granted += more;
-            endpoint.AddCredit(more);
+            endpoint.AddCredit((uint)more);
+        }
+    }
+
+    /// <summary>The node is full: takes back what the peer may still send (AMQP 1.0 §2.6.7). What is under way is taken all the same.</summary>
+    public void TakeBack()
+    {
+        if (node!.CreditFor(producer) == 0)
+        {
+            Share();
+            if (endpoint.Credit > 0)
+            {
+                endpoint.SetCredit(0);
+            }
         }
     }
 
@@ -65,13 +78,22 @@ internal sealed class LinkCredit(ReceiverEndpoint endpoint, IMessageNode? node, 
     {
         if (node is not null && node.CreditFor(producer) != long.MaxValue)
         {
-            IsShared = true;
-            _granted = window - _answered;
+            Share();
             TopUp();
             return;
         }
 
         endpoint.AddCredit(_answered);
         _answered = 0;
+    }
+
+    /// <summary>From now on the node says how much there may be.</summary>
+    private void Share()
+    {
+        if (!IsShared)
+        {
+            IsShared = true;
+            _done = endpoint.DeliveryCount - (window - _answered - endpoint.Credit);
+        }
     }
 }

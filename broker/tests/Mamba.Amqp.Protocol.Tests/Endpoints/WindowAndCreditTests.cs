@@ -62,6 +62,29 @@ public sealed class WindowAndCreditTests
         Assert.That(window.OnFlow(1, 5, 0, 5), Is.False);
     }
 
+    [Test]
+    public void Credit_that_was_taken_back_may_be_under_way_up_to_the_highest_limit_ever_told()
+    {
+        var credit = default(ReceiverCredit);
+        credit.OnAttach(0);
+        for (var round = 0; round < 3; round++)
+        {
+            // Given again it is the same deliveries: they do not add up.
+            credit.Set(4);
+            credit.Set(0);
+        }
+
+        credit.Set(1);
+        for (var i = 0; i < 4; i++)
+        {
+            Assert.That(credit.TryReceive(), Is.True);
+        }
+
+        Assert.That((credit.TryReceive(), credit.Credit, credit.DeliveryCount.Value), Is.EqualTo((false, 0u, 4u)));
+        credit.Set(2);
+        Assert.That((credit.TryReceive(), credit.TryReceive(), credit.TryReceive()), Is.EqualTo((true, true, false)));
+    }
+
     [TestCase(0u, 0u, 100u, 100u)]
     [TestCase(3u, 0u, 100u, 97u)]
     [TestCase(3u, 3u, 100u, 100u)]

@@ -10,6 +10,7 @@ namespace Mamba.Broker.Server.Tests.Kinds;
 /// <summary>What senders see of a queue that makes them wait for room: credit, and nothing else.</summary>
 [TestFixture]
 internal sealed class BlockedSenderTests() : RunningBroker(
+    "limits.linkCredit=8",
     """
     addresses.rules=[
       { "pattern": "tight.#", "maxLength": 4, "overflow": "block" },
@@ -17,6 +18,8 @@ internal sealed class BlockedSenderTests() : RunningBroker(
       { "pattern": "news.#", "kind": "topic", "maxLength": 4, "overflow": "block" }]
     """)
 {
+    private const uint Window = 8;
+
     [Test]
     public async Task A_link_gets_credit_for_the_room_there_is()
     {
@@ -67,6 +70,69 @@ internal sealed class BlockedSenderTests() : RunningBroker(
         await peer.SendAsync(Echo(0));
         Assert.That((await FlowAsync(peer, 0)).LinkCredit, Is.Zero, () => peer.Trace);
         await other.SendAsync(Frames.Settle(0, Accepted.Instance, 3));
+        await peer.CreditAsync(0);
+    }
+
+    [Test]
+    public async Task Credit_that_was_given_is_taken_back_when_the_queue_is_full()
+    {
+        await using var idle = await RawPeer.BeginAsync(Endpoint);
+        await idle.AttachSenderAsync(0, "tight.back");
+        await FillAsync("tight.back", durable: true);
+        await StoppedAsync(idle, 0);
+        Assert.That(await TakeAllAsync("tight.back", 4), Is.EqualTo(4));
+        await idle.CreditAsync(0);
+        Assert.That(await idle.PublishAsync(0, 0, Frames.Message("m")), Is.InstanceOf<Accepted>());
+    }
+
+    [Test]
+    public async Task What_was_under_way_then_is_taken_and_counted_and_no_more_than_that()
+    {
+        await using var peer = await RawPeer.BeginAsync(Endpoint);
+        await peer.AttachSenderAsync(0, "tight.under-way");
+        await FillAsync("tight.under-way", durable: false);
+        await StoppedAsync(peer, 0);
+
+        // Its credit was four: what it sent before it heard is the broker's to take.
+        for (var i = 0u; i < 4; i++)
+        {
+            await peer.SendAsync(Frames.Transfer(0, i, Frames.Message("late")));
+            var said = await FlowAsync(peer, 0);
+            Assert.That((said.DeliveryCount, said.LinkCredit), Is.EqualTo((i + 1, 0u)));
+            Assert.That((await peer.NextAsync<Disposition>()).State, Is.InstanceOf<Accepted>());
+        }
+
+        await peer.SendAsync(Frames.Transfer(0, 4, Frames.Message("too much")));
+        Assert.That((await peer.NextAsync<Detach>()).Error?.Condition, Is.EqualTo(ErrorCondition.TransferLimitExceeded));
+        Assert.That(await TakeAllAsync("tight.under-way", 8), Is.EqualTo(8));
+    }
+
+    [Test]
+    public async Task A_sender_that_is_stopped_with_a_message_under_way_loses_none_of_its_window()
+    {
+        await using var peer = await RawPeer.BeginAsync(Endpoint);
+        await peer.AttachSenderAsync(0, "tight.goes-on");
+        for (var round = 0u; round < 2 * Window; round++)
+        {
+            await FillAsync("tight.goes-on", durable: false);
+            await StoppedAsync(peer, 0);
+            Assert.That(await peer.PublishAsync(0, round, Frames.Message("late")), Is.InstanceOf<Accepted>());
+            Assert.That(await TakeAllAsync("tight.goes-on", 5), Is.EqualTo(5));
+            await peer.CreditAsync(0);
+        }
+    }
+
+    [Test]
+    public async Task A_limit_that_is_set_later_takes_credit_back_too()
+    {
+        await using var peer = await RawPeer.BeginAsync(Endpoint);
+        await peer.AttachSenderAsync(0, "free.limited");
+        Assert.That(await peer.PublishAsync(0, 0, Frames.Message("m")), Is.InstanceOf<Accepted>());
+        await using var admin = await ManagementPeer.ConnectAsync(Endpoint);
+        var limit = new AmqpMap { { "maxMessages", 1 }, { "overflow", "block" } };
+        Assert.That((await admin.AskAsync("UPDATE", "org.mamba.queue", "free.limited", limit)).Status, Is.EqualTo(200));
+        await StoppedAsync(peer, 0);
+        Assert.That(await TakeAllAsync("free.limited", 1), Is.EqualTo(1));
         await peer.CreditAsync(0);
     }
 
@@ -203,6 +269,15 @@ internal sealed class BlockedSenderTests() : RunningBroker(
         LinkCredit = 0,
         Echo = true,
     });
+
+    /// <summary>Waits until a link has no credit any more.</summary>
+    private static async Task StoppedAsync(RawPeer peer, uint handle)
+    {
+        while ((await FlowAsync(peer, handle)).LinkCredit != 0)
+        {
+            // It was about credit that is there still.
+        }
+    }
 
     private static async Task<Flow> FlowAsync(RawPeer peer, uint handle)
     {

@@ -9,8 +9,8 @@ internal sealed class BlockedSenders
 
     public bool IsBlocked => Volatile.Read(ref _blocked) == 1;
 
-    /// <summary>From now on senders wait.</summary>
-    public void Block() => Interlocked.Exchange(ref _blocked, 1);
+    /// <summary>From now on senders wait; whether they did not before.</summary>
+    public bool Block() => Interlocked.Exchange(ref _blocked, 1) == 0;
 
     /// <summary>Whether a producer has to wait; if so it is told once there is room.</summary>
     public bool IsWaiting(IProducer producer)
