@@ -106,6 +106,7 @@ mamba=broker/src/Mamba.Broker.Host/bin/Release/net10.0/mamba-broker
 amqp=$(free_port 15810) console=$(free_port 15860)
 cat >"$work/mamba.json" <<'JSON'
 { "limits": { "maxMessageSize": 1048576, "idleTimeout": "8 s" },
+  "links": { "unknownAnnotations": "refuse" },
   "addresses": { "rules": [ { "pattern": "conformance-missing.#", "autoCreate": false } ] } }
 JSON
 echo 'open sesame' | "$mamba" user add conformance --data "$work/mamba" >/dev/null

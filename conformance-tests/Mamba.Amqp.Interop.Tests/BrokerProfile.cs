@@ -17,7 +17,7 @@ public sealed record BrokerProfile(string Name, long MaxMessageSize, bool Allows
     /// <summary>The message limit raised, for messages of 64 MiB.</summary>
     public static BrokerProfile Large { get; } = new("large", 128 * MiB, true, "1 min");
 
-    /// <summary>Nobody comes in without credentials, and a silent peer is soon given up.</summary>
+    /// <summary>Nobody comes in without credentials, a silent peer is soon given up, and a link ends over annotations that are not known.</summary>
     public static BrokerProfile Secured { get; } = new("secured", 16 * MiB, false, "2 s");
 
     /// <summary>
@@ -43,6 +43,7 @@ public sealed record BrokerProfile(string Name, long MaxMessageSize, bool Allows
         },
         ["security"] = Security(),
         ["listeners"] = new JsonObject { ["hostnames"] = ReferenceEquals(this, Permissions) ? new JsonArray("127.0.0.1", "mamba.test") : [] },
+        ["links"] = new JsonObject { ["unknownAnnotations"] = ReferenceEquals(this, Secured) ? "refuse" : "forward" },
         ["replies"] = new JsonObject { ["keepAfterLoss"] = "15 s" },
         ["limits"] = new JsonObject { ["maxMessageSize"] = MaxMessageSize, ["idleTimeout"] = IdleTimeout },
         ["addresses"] = new JsonObject

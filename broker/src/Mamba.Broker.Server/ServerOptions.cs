@@ -53,6 +53,12 @@ public sealed record ServerOptions
     /// <summary>Credit kept open on each link that sends to us: messages under way or not yet answered.</summary>
     public uint LinkCredit { get; init; } = 1000;
 
+    /// <summary>
+    /// Whether annotations that the broker does not know, and whose key does not begin with x-opt-, detach the link they come on (AMQP 1.0
+    /// §3.2.10); otherwise those of messages are forwarded, and those of deliveries dropped.
+    /// </summary>
+    public bool RefuseUnknownAnnotations { get; init; }
+
     /// <summary>Links whose unsettled state outlives them, attached and suspended, at most.</summary>
     public int MaxResumableLinks { get; init; } = 1000;
 

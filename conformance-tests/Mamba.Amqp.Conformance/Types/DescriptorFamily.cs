@@ -10,7 +10,7 @@ public static class DescriptorFamily
     private static readonly (string Name, byte[] Value)[] Sections =
     [
         ("amqp:header:list", [0xc0, 2, 1, 0x41]),
-        ("amqp:message-annotations:map", [0xc1, 9, 2, 0xa3, 5, .. "x-opt"u8, 0x41]),
+        ("amqp:message-annotations:map", [0xc1, 11, 2, 0xa3, 7, .. "x-opt-a"u8, 0x41]),
         ("amqp:properties:list", [0xc0, 5, 1, 0xa1, 2, .. "id"u8]),
         ("amqp:application-properties:map", [0xc1, 5, 2, 0xa1, 1, (byte)'k', 0x41]),
         ("amqp:data:binary", [0xa0, 1, 0xff]),

@@ -2,7 +2,7 @@
 
 import time
 
-from proton import SASL, Message
+from proton import SASL, Message, symbol
 
 from harness import check
 from harness.engine import Lost, Peer, Refused, client_tls
@@ -92,3 +92,16 @@ def alive(ctx):
                   "three idle timeouts to pass")
         check.that(peer.transport.frames_output > empty_before, "Proton sent heartbeats")
         peer.sender(ctx.queue()).send(Message(body="alive"))
+
+
+@case("secured.unknown-annotations-detach", profile="secured")
+def annotations(ctx):
+    """A broker told so detaches over an annotation it does not know, and is no worse for it; x-opt- ones pass (section 3.2.10)."""
+    queue = ctx.queue()
+    with _scram_peer(ctx) as peer:
+        for kind in ({"annotations": {symbol("mine"): 1}}, {"instructions": {symbol("mine"): 1}}):
+            out = peer.sender(queue)
+            out.push(Message(body="refused", **kind))
+            check.equal(out.wait_closed(), "amqp:not-implemented", "condition of detach")
+        peer.sender(queue).send(Message(body="taken", annotations={symbol("x-opt-mine"): 1}))
+        check.equal(peer.receiver(queue, credit=2).receive().body, "taken", "body")

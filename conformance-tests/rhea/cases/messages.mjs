@@ -117,4 +117,22 @@ export default {
     });
     assert.ok(client.trace.largest.in <= 1024, `a frame of ${client.trace.largest.in} bytes came`);
   },
+
+  'annotations-that-the-broker-does-not-know-end-the-link-where-it-is-set-so': {
+    profile: 'secured',
+    async run(t) {
+      const queue = t.queue();
+      const client = await t.connect(t.credentials());
+      for (const kind of ['message_annotations', 'delivery_annotations']) {
+        const sender = await client.sender(queue);
+        await sender.sendable();
+        sender.post({ [kind]: { mine: 1 }, body: 'refused' });
+        const { error } = await sender.detached();
+        assert.equal(error.condition, 'amqp:not-implemented');
+        assert.match(error.description, /mine/);
+      }
+      await (await client.sender(queue)).accepted({ message_annotations: { 'x-opt-mine': 1 }, body: 'taken' });
+      assert.deepEqual(await (await client.receiver(queue)).bodies(1), ['taken']);
+    },
+  },
 };

@@ -20,6 +20,9 @@ internal sealed record BrokerOptions
     [Setting("Bounds on what one peer can ask for.")]
     public LimitOptions Limits { get; init; } = new();
 
+    [Setting("What is asked of the links that send.")]
+    public LinkOptions Links { get; init; } = new();
+
     [Setting("Where messages are stored, and how.")]
     public StorageOptions Storage { get; init; } = new();
 

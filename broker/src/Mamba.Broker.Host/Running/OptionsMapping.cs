@@ -77,6 +77,7 @@ internal static class OptionsMapping
         TlsDeadline = options.Limits.TlsHandshakeTimeout,
         StalledWriterDeadline = options.Limits.StalledPeerTimeout,
         LinkCredit = (uint)options.Limits.LinkCredit,
+        RefuseUnknownAnnotations = options.Links.UnknownAnnotations == UnknownAnnotations.Refuse,
         MaxResumableLinks = options.Limits.MaxResumableLinks,
         SuspendedLinkTimeout = options.Limits.SuspendedLinkTimeout,
         MaxSuspendedBytes = options.Limits.MaxSuspendedBytes,

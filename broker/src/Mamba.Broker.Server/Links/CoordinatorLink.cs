@@ -5,6 +5,7 @@ using Mamba.Amqp.Transactions;
 using Mamba.Amqp.Transport;
 using Mamba.Broker.Engine;
 using Mamba.Broker.Server.Connections;
+using Mamba.Broker.Server.Messages;
 
 namespace Mamba.Broker.Server.Links;
 
@@ -35,6 +36,12 @@ internal sealed class CoordinatorLink(AmqpConnection connection, ReceiverEndpoin
         {
             Detach(new AmqpError(
                 ErrorCondition.NotAllowed, "Declare and discharge must be sent unsettled: their answer is the disposition."));
+            return;
+        }
+
+        if (Server.Options.RefuseUnknownAnnotations && UnknownAnnotation.Find(payload, options: null) is { } unknown)
+        {
+            Detach(unknown);
             return;
         }
 

@@ -20,6 +20,11 @@ internal sealed partial class InboundLink : IRequestSource
             return;
         }
 
+        if (_refusesUnknown && !IsUnderstood(incoming, options: null))
+        {
+            return;
+        }
+
         try
         {
             Connection.Management.SubmitRelayed(this, incoming.DeliveryId, incoming.Settled, incoming.Message.Span);

@@ -24,6 +24,7 @@ internal sealed partial class InboundLink : LinkHandler, IPublishObserver, IProd
     private readonly AnonymousRouter? _router;
     private readonly LinkCredit _credit;
     private readonly bool _canReject;
+    private readonly bool _refusesUnknown;
     private readonly DuplicateWindow? _duplicates;
     private readonly Outcome _duplicate;
     private readonly InboundUnsettled? _unsettled;
@@ -46,6 +47,7 @@ internal sealed partial class InboundLink : LinkHandler, IPublishObserver, IProd
         _router = node is null ? new AnonymousRouter(connection) : null;
         _credit = new LinkCredit(endpoint, node, this, connection.Server.Options.LinkCredit);
         _canReject = canReject;
+        _refusesUnknown = connection.Server.Options.RefuseUnknownAnnotations;
         _duplicates = node?.Duplicates;
         _duplicate = marksDuplicates ? MarkedAccepted.Duplicate : Accepted.Instance;
         _unsettled = terminus is null ? null : new InboundUnsettled(connection, this, endpoint, terminus);
@@ -75,6 +77,11 @@ internal sealed partial class InboundLink : LinkHandler, IPublishObserver, IProd
             return;
         }
 
+        if (_refusesUnknown && !IsUnderstood(delivery, payload))
+        {
+            return;
+        }
+
         var message = MessageIngress.Read(payload, Connection.Now, wantTo: _router is not null, out var to, out var fault);
         if (message is null)
         {
@@ -101,6 +108,11 @@ internal sealed partial class InboundLink : LinkHandler, IPublishObserver, IProd
         {
             incoming.Message.Release();
             SpoilTransaction(incoming, "a message was not stored before its link ended");
+            return;
+        }
+
+        if (_refusesUnknown && _router is not null && !IsUnderstood(incoming, node.Options))
+        {
             return;
         }
 
@@ -312,9 +324,7 @@ internal sealed partial class InboundLink : LinkHandler, IPublishObserver, IProd
 
         if (settled || !_canReject)
         {
-            error.Info ??= new Mamba.Amqp.Types.AmqpMap();
-            error.Info[new Mamba.Amqp.Types.Symbol("delivery-tag")] = tag.ToArray();
-            Detach(error);
+            DetachOver(tag, error);
             return;
         }
 

@@ -4,6 +4,7 @@ using Mamba.Amqp.Transactions;
 using Mamba.Amqp.Transport;
 using Mamba.Broker.Server.Connections;
 using Mamba.Broker.Server.Links;
+using Mamba.Broker.Server.Messages;
 
 namespace Mamba.Broker.Server.Management;
 
@@ -30,6 +31,12 @@ internal class RequestLink(AmqpConnection connection, ReceiverEndpoint endpoint,
         if (delivery.State is TransactionalState state)
         {
             RefuseInTransaction(delivery, state);
+            return;
+        }
+
+        if (Server.Options.RefuseUnknownAnnotations && UnknownAnnotation.Find(payload, options: null) is { } unknown)
+        {
+            Detach(unknown);
             return;
         }
 
