@@ -45,6 +45,9 @@ internal sealed class EngineContext
     /// <summary>Rules by which messages go to other addresses.</summary>
     public Diverting Diverts { get; }
 
+    /// <summary>Exchanges and their bindings.</summary>
+    public ExchangeDirectory Exchanges { get; } = new();
+
     /// <summary>What addresses know of the ids of their messages.</summary>
     public DuplicateRegistry Duplicates { get; }
 

@@ -91,6 +91,7 @@ public sealed partial class MessageEngine
         context.Merger = new AnnotationMerger(context);
         var messages = engine.Restore(recovery);
         engine.RestoreDiverts(recovery);
+        engine.RestoreExchanges(recovery.Exchanges);
         engine.StartSchedules();
         engine._compactor = new Compactor(context, engine.SnapshotAsync);
         engine._compactor.Start();
@@ -250,6 +251,7 @@ public sealed partial class MessageEngine
                 }
             }
 
+            WriteExchanges(batch);
             batch.EndRecord();
             var completion = new AppendTask(batch);
             _context.Journal.Append(batch, sync: true, completion);

@@ -107,6 +107,7 @@ public sealed partial class MessageEngine
         try
         {
             RefuseWhenTarget(address);
+            await UnbindQueueAsync(address);
             if (!_nodes.TryRemove(address, out var node))
             {
                 return false;
@@ -330,6 +331,7 @@ public sealed partial class MessageEngine
         else if (_nodes.TryRemove(KeyValuePair.Create(node.Address, node)))
         {
             Disown(node);
+            UnbindTemporary(node.Address);
             EndNode(node, MarkDeleted(node));
         }
     }
@@ -365,6 +367,12 @@ public sealed partial class MessageEngine
         if (_nodes.TryGetValue(address, out var found))
         {
             return (found as QueueNode)?.Host;
+        }
+
+        if (ExchangeAddress.Parse(address) is { } exchange)
+        {
+            // One message comes to one place: where an exchange leads to several queues, or to none, it is not chosen among them.
+            return _context.Exchanges.PlanFor(exchange.Exchange, exchange.Key) is { IsFixed: true, All: [var only] } ? only.Host : null;
         }
 
         await _definitionGate.WaitAsync();

@@ -37,12 +37,13 @@ import permissions from './permissions.mjs';
 import schedules from './schedules.mjs';
 import replies from './replies.mjs';
 import resume from './resume.mjs';
+import linkpair from './linkpair.mjs';
 
 const suites = {
   connect, sasl, websocket, sender, outcomes, settlement, prefetch, credit, types, messages, large, transactions, relay, dynamic,
   expiry, deadletter, addresses, topics, wildcards, retained, selectors, encodings, limits, links, hostile, groups, kinds, lastvalues, block, updates, management,
   permissions, schedules, retries, duplicates, diverts,
-  replies, resume,
+  replies, resume, linkpair,
 };
 
 /** profile is default, large, secured or permissions. */

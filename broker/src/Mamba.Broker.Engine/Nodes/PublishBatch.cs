@@ -32,6 +32,12 @@ public enum PublishOutcome : byte
 
     /// <summary>A divert leads to a queue that is full or gone: the message is stored nowhere.</summary>
     DivertRefused,
+
+    /// <summary>No binding of the exchange leads the message to a queue.</summary>
+    Unroutable,
+
+    /// <summary>A message with a repeating schedule would go to several queues by an exchange.</summary>
+    NotSchedulable,
 }
 
 /// <summary>Answer to one published message.</summary>

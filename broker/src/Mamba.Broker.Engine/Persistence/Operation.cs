@@ -34,6 +34,12 @@ internal enum OperationKind : byte
 
     /// <summary>A divert that was made or ended: see <see cref="DivertOperation"/>.</summary>
     Divert = 13,
+
+    /// <summary>An exchange that was made or ended: see <see cref="ExchangeOperation"/>.</summary>
+    Exchange = 16,
+
+    /// <summary>A binding that was made or ended.</summary>
+    Binding = 17,
 }
 
 [Flags]

@@ -18,6 +18,8 @@ internal sealed class Recovery(EngineOptions options) : IJournalReplay
 
     public Dictionary<string, DivertOptions> Diverts { get; } = new(StringComparer.Ordinal);
 
+    public RecoveredExchanges Exchanges { get; } = new();
+
     public RecoveredIds Ids { get; } = new(options.LargestDuplicateWindow);
 
     public Dictionary<uint, TerminusDefinition> Termini { get; } = [];
@@ -51,6 +53,12 @@ internal sealed class Recovery(EngineOptions options) : IJournalReplay
                     break;
                 case OperationKind.Divert:
                     DivertOperation.Read(ref rest, Diverts);
+                    break;
+                case OperationKind.Exchange:
+                    ExchangeOperation.ReadExchange(ref rest, Exchanges);
+                    break;
+                case OperationKind.Binding:
+                    ExchangeOperation.ReadBinding(ref rest, Exchanges);
                     break;
                 case OperationKind.DuplicateIds:
                     DuplicateOperation.Read(ref rest, address.Segment, Ids);
@@ -173,6 +181,7 @@ internal sealed class Recovery(EngineOptions options) : IJournalReplay
             case OperationKind.Snapshot:
                 Nodes.Clear();
                 Diverts.Clear();
+                Exchanges.Clear();
                 Subscriptions.Clear();
                 Termini.Clear();
                 LastMessageId = Math.Max(LastMessageId, (ulong)DefinitionOperation.ReadInt64(ref rest));

@@ -247,7 +247,14 @@ internal sealed partial class InboundLink : LinkHandler, IPublishObserver, IProd
         else
         {
             _unsettled?.OnRefused((uint)result.Token);
-            Reject((uint)result.Token, transaction: null, error);
+            if (result.Outcome == PublishOutcome.Unroutable)
+            {
+                Answer((uint)result.Token, Released.Instance);
+            }
+            else
+            {
+                Reject((uint)result.Token, transaction: null, error);
+            }
         }
 
         GiveCreditBack();

@@ -76,6 +76,9 @@ internal static class Refusal
             ErrorCondition.ResourceLimitExceeded,
             $"A divert leads from '{address}' to a queue that has reached its limit, so the message was stored nowhere; send again when messages have been consumed there "
             + "(ROUTE on $management tells where messages go)."),
+        PublishOutcome.Unroutable => Unroutable(),
+        PublishOutcome.NotSchedulable => new AmqpError(
+            ErrorCondition.NotAllowed, $"'{address}' leads to several queues, and a repeating schedule is kept by one; send it to a queue, or without the schedule."),
         PublishOutcome.TooManySchedules => new AmqpError(
             ErrorCondition.ResourceLimitExceeded, $"'{address}' has as many repeating schedules as it may; cancel some, or let them end."),
         PublishOutcome.KeyTooLong => new AmqpError(

@@ -38,8 +38,9 @@ internal static class QueueArguments
     /// <param name="arguments">By name.</param>
     /// <param name="plain">Those of a queue of this name without arguments.</param>
     /// <param name="durable">Whether the queue is to be durable.</param>
+    /// <param name="find">Finds an exchange by its name.</param>
     /// <exception cref="PairedException">400: an argument cannot be met; the text names it.</exception>
-    public static NodeOptions Apply(AmqpMap arguments, NodeOptions plain, bool durable)
+    public static NodeOptions Apply(AmqpMap arguments, NodeOptions plain, bool durable, Func<string, ExchangeOptions?> find)
     {
         var options = plain with { Durable = durable };
         foreach (var (key, value) in arguments)
@@ -53,7 +54,7 @@ internal static class QueueArguments
             options = options with { Overflow = OverflowPolicy.DropHead };
         }
 
-        return ApplyDeadLetters(arguments, options);
+        return ApplyDeadLetters(arguments, options, find);
     }
 
     /// <summary>The settings of a queue as arguments.</summary>
@@ -145,7 +146,7 @@ internal static class QueueArguments
         _ => throw Invalid(Overflow, $"is {DropHead} or {RejectPublish} here, not '{text}'"),
     };
 
-    private static NodeOptions ApplyDeadLetters(AmqpMap arguments, NodeOptions options)
+    private static NodeOptions ApplyDeadLetters(AmqpMap arguments, NodeOptions options, Func<string, ExchangeOptions?> find)
     {
         var key = arguments[DeadLetterKey] is { } given ? TextOf(DeadLetterKey, given) : null;
         if (arguments[DeadLetterExchange] is not { } exchange)
@@ -153,17 +154,13 @@ internal static class QueueArguments
             return key is null ? options : throw Invalid(DeadLetterKey, $"needs {DeadLetterExchange}");
         }
 
-        if (key is null)
-        {
-            throw Invalid(DeadLetterExchange, $"needs {DeadLetterKey}: this broker does not keep the routing key that a message was sent with");
-        }
-
         var name = TextOf(DeadLetterExchange, exchange);
-        if (name.Length > 0)
+        if (key is null && find(name) is not { Type: ExchangeType.Fanout })
         {
-            throw Invalid(DeadLetterExchange, $"names the exchange '{name}'; only the default exchange, the empty name, is supported");
+            throw Invalid(DeadLetterExchange, $"needs {DeadLetterKey} unless it is a fanout exchange: this broker does not keep the routing key that a message was sent with");
         }
 
+        key ??= string.Empty;
         return options with { DeadLetterAddress = name.Length == 0 ? key : ExchangeAddress.Format(name, key), ExpiryAddress = null, DeadLetterDropped = true };
     }
 

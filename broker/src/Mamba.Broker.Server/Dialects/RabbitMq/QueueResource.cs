@@ -88,7 +88,7 @@ internal sealed class QueueResource(ServerContext server)
         var autoDelete = fields.Flag(AutoDelete, otherwise: false);
         var arguments = fields.Map(Arguments);
         fields.RefuseOthers();
-        return new Declaration(exclusive, QueueArguments.Apply(arguments, Engine.OptionsFor(name), durable) with { Durable = durable && !exclusive, AutoDelete = autoDelete });
+        return new Declaration(exclusive, QueueArguments.Apply(arguments, Engine.OptionsFor(name), durable, Engine.FindExchange) with { Durable = durable && !exclusive, AutoDelete = autoDelete });
     }
 
     /// <summary>A queue that is there is not changed: it is as the declaration says, or the declaration fails.</summary>

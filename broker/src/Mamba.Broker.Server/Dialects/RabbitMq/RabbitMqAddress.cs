@@ -46,8 +46,7 @@ internal readonly record struct RabbitMqAddress(bool IsQueue, string Name, strin
     {
         if (!IsQueue)
         {
-            access?.Require(AddressActions.Send, RabbitMqNode.PermissionName(Name), NodeKind.Queue);
-            return null;
+            return FindExchange(server, access);
         }
 
         access?.Require(AddressActions.Send, Name, NodeKind.Queue);
@@ -66,6 +65,20 @@ internal readonly record struct RabbitMqAddress(bool IsQueue, string Name, strin
 
         access?.Require(browse ? AddressActions.Browse | AddressActions.Receive : AddressActions.Receive, Name, NodeKind.Queue);
         return FindQueue(server);
+    }
+
+    private IMessageNode? FindExchange(ServerContext server, AddressAccess? access)
+    {
+        var known = RabbitMqNode.PermissionName(Name);
+        if (access?.Allows(AddressActions.Send, new NodeAddress(known, NodeKind.Queue, IsTemporary: false)) == false)
+        {
+            throw new LinkRefusedException(access.Refused(AddressActions.Send, known));
+        }
+
+        return server.Engine.FindExchange(Name) is not { Internal: true }
+            ? server.Engine.FindRoute(Name, Key)
+            : throw new LinkRefusedException(new AmqpError(
+                ErrorCondition.UnauthorizedAccess, $"The exchange '{Name}' is internal: it takes messages from other exchanges only."));
     }
 
     private IMessageNode? FindQueue(ServerContext server) => server.Engine.Find(Name) is { Kind: NodeKind.Queue } queue ? queue : null;

@@ -15,6 +15,8 @@ internal sealed class RabbitMqNode(ServerContext server)
 
     private readonly SemaphoreSlim _slots = new(Concurrency, Concurrency);
     private readonly QueueResource _queues = new(server);
+    private readonly ExchangeResource _exchanges = new(server);
+    private readonly BindingResource _bindings = new(server);
 
     /// <summary>Carries out a request. Never throws: whatever goes wrong is a response.</summary>
     public async Task<PairedResponse> ExecuteAsync(PairedRequest request, PairedCaller caller)
@@ -74,7 +76,9 @@ internal sealed class RabbitMqNode(ServerContext server)
     {
         ["queues", var name] => OnQueueAsync(request, NameIn(name), caller),
         ["queues", var name, "messages"] => request.Method == "DELETE" ? _queues.PurgeAsync(NameIn(name), caller) : throw NotAllowed(request, "DELETE"),
-        ["exchanges", _] or ["bindings"] or ["bindings", _] => throw NotImplemented("exchanges and bindings are not there yet: send to /queues/NAME"),
+        ["exchanges", var name] => OnExchangeAsync(request, NameIn(name), caller),
+        ["bindings"] => OnBindingsAsync(request, caller),
+        ["bindings", var segment] => request.Method == "DELETE" ? _bindings.DeleteAsync(segment, caller) : throw NotAllowed(request, "DELETE"),
         ["auth", "tokens"] => throw NotImplemented("this broker knows no tokens: connect again with other credentials"),
         _ => throw PairedException.NotFound($"there is nothing at '{request.Target}': ask for /queues/NAME, /exchanges/NAME or /bindings"),
     };
@@ -85,6 +89,20 @@ internal sealed class RabbitMqNode(ServerContext server)
         "PUT" => _queues.PutAsync(name, request.Body, caller),
         "DELETE" => _queues.DeleteAsync(name, caller),
         _ => throw NotAllowed(request, "GET, PUT, DELETE"),
+    };
+
+    private Task<PairedResponse> OnExchangeAsync(PairedRequest request, string name, PairedCaller caller) => request.Method switch
+    {
+        "PUT" => _exchanges.PutAsync(name, request.Body, caller),
+        "DELETE" => _exchanges.DeleteAsync(name, caller),
+        _ => throw NotAllowed(request, "PUT, DELETE"),
+    };
+
+    private Task<PairedResponse> OnBindingsAsync(PairedRequest request, PairedCaller caller) => request.Method switch
+    {
+        "GET" => Task.FromResult(_bindings.Get(request, caller)),
+        "POST" => _bindings.PostAsync(request.Body, caller),
+        _ => throw NotAllowed(request, "GET, POST"),
     };
 
     private static string NameIn(string segment) => PairedRequest.Decoded(segment, "the name");
