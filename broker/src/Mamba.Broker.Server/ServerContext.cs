@@ -9,6 +9,7 @@ using Mamba.Broker.Server.Links.Replies;
 using Mamba.Broker.Server.Links.Resumption;
 using Mamba.Broker.Server.Management;
 using Mamba.Broker.Server.Security;
+using Mamba.Broker.Server.Security.Claims;
 using Microsoft.Extensions.Logging;
 
 namespace Mamba.Broker.Server;
@@ -35,6 +36,7 @@ internal sealed class ServerContext
         RabbitMq = new RabbitMqNode(this);
         Scheduler = new ClassicScheduler(this);
         Permissions = new PermissionTable(options.Permissions);
+        Tokens = options.SharedAccessKeys.Count == 0 ? null : new TokenVerifier(options.SharedAccessKeys, time, logger);
         _startedAt = time.GetTimestamp();
         Termini = new TerminusRegistry(engine, options, logger, NowMilliseconds);
         OpenProperties = Identity.InOpen(options);
@@ -72,6 +74,9 @@ internal sealed class ServerContext
 
     /// <summary>Who may do what.</summary>
     public PermissionTable Permissions { get; }
+
+    /// <summary>Who a token at <c>$cbs</c> is of; null where none are taken.</summary>
+    public TokenVerifier? Tokens { get; }
 
     /// <summary>The node that clients administer the broker through.</summary>
     public ManagementNode Management { get; }

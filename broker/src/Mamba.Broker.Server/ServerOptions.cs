@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Security;
 using Mamba.Broker.Server.Management;
 using Mamba.Broker.Server.Security;
+using Mamba.Broker.Server.Security.Claims;
 
 namespace Mamba.Broker.Server;
 
@@ -88,6 +89,9 @@ public sealed record ServerOptions
 
     /// <summary>Who may do what at which address; without rules everybody may do everything.</summary>
     public IReadOnlyList<PermissionRule> Permissions { get; init; } = [];
+
+    /// <summary>The keys of tokens that are taken at <c>$cbs</c>; empty: none are. Names are different from each other.</summary>
+    public IReadOnlyList<SharedAccessKey> SharedAccessKeys { get; init; } = [];
 
     /// <summary>What becomes of temporary queues whose connection is lost.</summary>
     public ReplyOptions Replies { get; init; } = new();

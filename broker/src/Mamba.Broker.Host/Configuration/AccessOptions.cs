@@ -18,6 +18,21 @@ internal sealed record PermissionOptions
     public IReadOnlyList<string> Actions { get; init; } = [];
 }
 
+internal sealed record SharedAccessKeyOptions
+{
+    [Setting("What connection strings call it: SharedAccessKeyName.", Min = 1, Max = 255, Required = true, Example = "app")]
+    public string Name { get; init; } = "";
+
+    [Setting("The secret, as connection strings have it: SharedAccessKey. Better kept in a file of its own: keyFile.", Min = 12, Max = 512)]
+    public string? Key { get; init; }
+
+    [Setting("A file whose first line is the secret.", Unit = SettingUnit.File, Example = "/etc/mamba/app.key")]
+    public string? KeyFile { get; init; }
+
+    [Setting("The user that its clients act as, for security.permissions; the key's name when it is left out.", Min = 1, Max = 255, Example = "app")]
+    public string? User { get; init; }
+}
+
 internal sealed record GroupOptions
 {
     [Setting("The name that rules of security.permissions give it.", Min = 1, Max = 255, Required = true, Example = "traders")]

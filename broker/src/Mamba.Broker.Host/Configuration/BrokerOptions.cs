@@ -136,6 +136,9 @@ internal sealed record SecurityOptions
 
     [Setting("Users under one name, for security.permissions.")]
     public IReadOnlyList<GroupOptions> Groups { get; init; } = [];
+
+    [Setting("Keys that Azure's client libraries (Service Bus) sign their tokens with, which are taken at $cbs over TLS or loopback; without any, no token is taken.")]
+    public IReadOnlyList<SharedAccessKeyOptions> SharedAccessKeys { get; init; } = [];
 }
 
 internal sealed record LimitOptions

@@ -31,6 +31,7 @@ internal sealed class StartupChecks(BrokerOptions options, SettingLayers layers)
         CheckTls();
         CheckRules();
         new PermissionChecks(options.Security, layers).Check();
+        new SharedAccessKeyChecks(options.Security, layers).Check();
         new DivertChecks(options.Addresses, layers).Check();
         CheckAnnouncement();
         CheckAccess(CountUsers());
@@ -300,7 +301,7 @@ internal sealed class StartupChecks(BrokerOptions options, SettingLayers layers)
     private void CheckAccess(int? users)
     {
         var security = options.Security;
-        if (security.Mechanisms.Count == 0 && security.Anonymous == AnonymousAccess.False)
+        if (security.Mechanisms.Count == 0 && security.SharedAccessKeys.Count == 0 && security.Anonymous == AnonymousAccess.False)
         {
             Add("security.mechanisms", "is empty while security.anonymous is false, so that nobody could log in.", "Name at least one mechanism, for example SCRAM-SHA-256.");
         }
@@ -330,7 +331,7 @@ internal sealed class StartupChecks(BrokerOptions options, SettingLayers layers)
 
         foreach (var (key, endpoint, isPlain) in reachable)
         {
-            if (users == 0 && options.Tls.ClientCertificateAuthority is null)
+            if (users == 0 && security.SharedAccessKeys.Count == 0 && options.Tls.ClientCertificateAuthority is null)
             {
                 Add(key, $"is {endpoint}, which other machines can reach, and there are no users who could log in.",
                     $"Add one with {addUser} and set security.anonymous to false, or listen on a loopback address such as 127.0.0.1:{endpoint!.Port}.");

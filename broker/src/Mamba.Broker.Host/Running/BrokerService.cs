@@ -44,7 +44,7 @@ internal sealed class BrokerService(
         var events = new EngineLog(loggers.CreateLogger<MessageEngine>(), state, lifetime);
         _engine = MessageEngine.Open(OptionsMapping.ToEngine(options, setup.Data.Journal), new MessageAnnotator(time), time, events);
 
-        var policy = new SaslPolicy(setup.AllowsAnonymous, [.. options.Security.Mechanisms]);
+        var policy = new SaslPolicy(setup.AllowsAnonymous, [.. options.Security.Mechanisms], TakesTokens: options.Security.SharedAccessKeys.Count > 0);
         var authenticator = new SaslAuthenticator(policy, _users, new AttemptLimiter(time), _verifier, loggers.CreateLogger<SaslAuthenticator>());
         _server = new AmqpServer(
             OptionsMapping.ToServer(options, setup.Endpoints, _tls), _engine, authenticator,

@@ -88,6 +88,7 @@ internal static class OptionsMapping
         Addresses = [.. options.Addresses.Rules.Select(rule => new AddressRule(rule.Pattern, KindOf(rule.Kind), rule.AutoCreate))],
         Management = PolicyOf(options.Security),
         Permissions = PermissionMapping.RulesOf(options.Security),
+        SharedAccessKeys = PermissionMapping.KeysOf(options.Security),
         Replies = new ReplyOptions
         {
             KeepAfterLoss = options.Replies.KeepAfterLoss,

@@ -1,6 +1,7 @@
 using Mamba.Amqp.Sasl;
 using Mamba.Broker.Host.Configuration;
 using Mamba.Broker.Server.Security;
+using Mamba.Broker.Server.Security.Claims;
 
 namespace Mamba.Broker.Host.Running;
 
@@ -16,6 +17,10 @@ internal static class PermissionMapping
                 rule.Pattern, [.. rule.Users.Concat(rule.Groups.SelectMany(name => groups[name])).Select(Prepared)], ActionsOf(rule.Actions))),
         ];
     }
+
+    /// <summary>The keys, each with the user it stands for.</summary>
+    public static IReadOnlyList<SharedAccessKey> KeysOf(SecurityOptions security) =>
+        [.. security.SharedAccessKeys.Select(static key => new SharedAccessKey(key.Name, SharedAccessKeyChecks.SecretOf(key), Prepared(key.User ?? key.Name)))];
 
     /// <summary>As whoever logs in with it is called.</summary>
     private static string Prepared(string user) => SaslPrep.TryPrepare(user, out var prepared) ? prepared : user;

@@ -201,7 +201,7 @@ internal sealed partial class AmqpConnection
         if (result == ByteTransport.Pending)
         {
             _sending = true;
-            if (_opened && !_protocol.IsCloseSent && !_protocol.IsClosed)
+            if (_admitted && !_protocol.IsCloseSent && !_protocol.IsClosed)
             {
                 SetDeadline(_server.Options.StalledWriterDeadline, "the peer does not read");
             }
@@ -209,7 +209,7 @@ internal sealed partial class AmqpConnection
             return;
         }
 
-        if (_opened && !_protocol.IsCloseSent && !_protocol.IsClosed)
+        if (_admitted && !_protocol.IsCloseSent && !_protocol.IsClosed)
         {
             ClearDeadline();
         }

@@ -65,9 +65,16 @@ internal sealed partial class AmqpConnection
             return;
         }
 
-        _ticket.Dispose();
         _opened = true;
-        ClearDeadline();
+        if (Principal.IsProvisional)
+        {
+            _deadlineCause = "no token was accepted within the deadline for open";
+        }
+        else
+        {
+            Admit();
+        }
+
         WantTickAt(0);
         ServerLog.ConnectionOpened(_server.Logger, Id, ContainerId, Principal.Name, Listener.Remote.ToString());
         _protocol.Open(new Open

@@ -68,7 +68,7 @@ internal sealed partial class AmqpConnection
     /// <summary>Answers the peer's open; where another connection has its container, when it is clear which of the two goes.</summary>
     private void AnswerOpen(Open remote)
     {
-        IsSole = Array.IndexOf(remote.DesiredCapabilities ?? [], SoleConnection) >= 0;
+        IsSole = !Principal.IsProvisional && Array.IndexOf(remote.DesiredCapabilities ?? [], SoleConnection) >= 0;
         if (_server.Connections.TryClaimContainer(this, out var former))
         {
             AcceptOpen();

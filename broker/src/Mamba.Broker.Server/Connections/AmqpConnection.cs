@@ -258,7 +258,7 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
 
         _ticked = true;
         _transactions.Expire(now);
-        var next = Math.Min(_protocol.Tick(now), _transactions.NextDeadline);
+        var next = Math.Min(Math.Min(_protocol.Tick(now), _transactions.NextDeadline), ExpireClaims());
         Volatile.Write(ref _nextTick, Math.Min(next, _deadline));
     }
 

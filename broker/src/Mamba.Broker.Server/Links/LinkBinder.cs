@@ -41,6 +41,12 @@ internal sealed partial class LinkBinder(AmqpConnection connection)
     {
         try
         {
+            if (await TryBindDeskAsync(link, attach))
+            {
+                return;
+            }
+
+            connection.CheckClaims(attach);
             if (link is SenderEndpoint sender)
             {
                 await BindOutgoingAsync(sender, attach);
@@ -128,12 +134,6 @@ internal sealed partial class LinkBinder(AmqpConnection connection)
         }
 
         await connection.StealLinkAsync(link, attach);
-        if (!target.Dynamic && (ManagementDesk.IsNode(target.Address) || ClassicScheduler.IsAddress(target.Address)))
-        {
-            BindRequests(link, attach, target);
-            return;
-        }
-
         var owner = new TerminusOwner(connection);
         var node = target.Dynamic || target.Address is not null
             ? await connection.InTurn(ResolveAsync(target.Address, target.Dynamic, target.DynamicNodeProperties, target.Capabilities, owner, link))
@@ -181,12 +181,6 @@ internal sealed partial class LinkBinder(AmqpConnection connection)
         }
 
         await connection.StealLinkAsync(link, attach);
-        if (!source.Dynamic && ManagementDesk.IsNode(source.Address))
-        {
-            BindReplies(link, attach);
-            return;
-        }
-
         var owner = new TerminusOwner(connection);
         var node = await connection.InTurn(
             ResolveAsync(source.Address, source.Dynamic, source.DynamicNodeProperties, source.Capabilities, owner, link));
@@ -241,36 +235,6 @@ internal sealed partial class LinkBinder(AmqpConnection connection)
         reply.Unsettled = resumption?.Map;
         link.Attach(reply);
         handler.Open(subscription, terminus, resumption);
-    }
-
-    private void BindRequests(ReceiverEndpoint link, Attach attach, Target target)
-    {
-        if (IsAbandoned(link))
-        {
-            connection.ReleaseName(link);
-            return;
-        }
-
-        var handler = ManagementDesk.IsNode(target.Address)
-            ? connection.Management.OpenRequests(link, CanReject(attach.Source))
-            : connection.Management.OpenScheduler(link, CanReject(attach.Source));
-        Adopt(link, handler);
-        var reply = ReplyToSender(attach, new Target { Address = target.Address, Capabilities = handler is SchedulerLink ? target.Capabilities : null });
-        reply.MaxMessageSize = ManagementNode.MaxRequestBytes;
-        link.Attach(reply);
-        handler.Open();
-    }
-
-    private void BindReplies(SenderEndpoint link, Attach attach)
-    {
-        if (IsAbandoned(link))
-        {
-            connection.ReleaseName(link);
-            return;
-        }
-
-        Adopt(link, connection.Management.OpenReplies(link, attach));
-        link.Attach(ReplyToReceiver(attach, new Source { Address = ManagementNode.Address, Outcomes = AllOutcomes }));
     }
 
     /// <summary>A consumer that names no source asks what an existing subscription of its name is, usually to close (unsubscribe) it.</summary>

@@ -50,6 +50,9 @@ internal abstract class LinkHandler(AmqpConnection connection, LinkEndpoint endp
         }
     }
 
+    /// <summary>The peer may not have the link any longer: detach with an error.</summary>
+    public void Expel(AmqpError error) => Detach(error);
+
     /// <summary>We end the link: detach with an error, after giving back what it held.</summary>
     protected void Detach(AmqpError error)
     {

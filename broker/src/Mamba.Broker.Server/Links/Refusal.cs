@@ -1,5 +1,6 @@
 using Mamba.Amqp.Transport;
 using Mamba.Broker.Engine;
+using Mamba.Broker.Server.Security.Claims;
 
 namespace Mamba.Broker.Server.Links;
 
@@ -22,7 +23,9 @@ internal static class Refusal
     public static AmqpError Reserved(string address) => new(
         ErrorCondition.NotFound,
         $"There is no node at '{address}'. Names that begin with $ are for nodes of a broker's own, and nothing is made there by attaching; "
-        + "if a queue is really meant, have it created, or allow auto-creation by an address rule that matches it.");
+        + (ClaimsDesk.IsNode(address)
+            ? "It is where Azure's clients put their tokens: those are taken where the setting security.sharedAccessKeys has a key."
+            : "If a queue is really meant, have it created, or allow auto-creation by an address rule that matches it."));
 
     public static AmqpError WrongKind(string address, NodeKind there, NodeKind wanted) => new(
         ErrorCondition.IllegalState,

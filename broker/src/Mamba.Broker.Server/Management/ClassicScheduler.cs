@@ -194,7 +194,7 @@ internal sealed class ClassicScheduler(ServerContext server)
 
 /// <summary>A link that requests to <see cref="ClassicScheduler"/> come in on.</summary>
 internal sealed class SchedulerLink(Connections.AmqpConnection connection, Amqp.Endpoints.ReceiverEndpoint endpoint, bool canReject)
-    : RequestLink(connection, endpoint, canReject)
+    : RequestLink(connection, connection.Management, endpoint, canReject)
 {
     protected override void Submit(PendingRequest request)
     {

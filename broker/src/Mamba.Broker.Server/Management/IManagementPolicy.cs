@@ -15,7 +15,7 @@ public static class ManagementPolicy
 {
     /// <summary>Every user that has proved who it is, and anyone on the broker's own machine where anonymous clients are let in.</summary>
     public static IManagementPolicy Auto { get; } =
-        new Rule((principal, listener) => !IsAnonymous(principal) || IPAddress.IsLoopback(listener.Remote.Address));
+        new Rule((principal, listener) => !principal.IsAnonymous || IPAddress.IsLoopback(listener.Remote.Address));
 
     /// <summary>Everyone who is let in.</summary>
     public static IManagementPolicy All { get; } = new Rule((_, _) => true);
@@ -27,11 +27,9 @@ public static class ManagementPolicy
     public static IManagementPolicy Users(IEnumerable<string> names)
     {
         var allowed = new HashSet<string>(names, StringComparer.Ordinal);
-        return new Rule((principal, _) => !IsAnonymous(principal) && allowed.Contains(principal.Name));
+        return new Rule((principal, _) => !principal.IsAnonymous && allowed.Contains(principal.Name));
     }
 
-    private static bool IsAnonymous(Principal principal) =>
-        string.Equals(principal.Mechanism, Principal.Anonymous.Mechanism, StringComparison.Ordinal);
 
     private sealed class Rule(Func<Principal, ListenerContext, bool> allows) : IManagementPolicy
     {

@@ -7,7 +7,7 @@ using Mamba.Broker.Server.Links;
 namespace Mamba.Broker.Server.Management;
 
 /// <summary>
-/// A link from the management node that responses go out on, to the address the client chose for its end. Responses are kept in
+/// A link from a node of the broker's own that responses go out on, to the address the client chose for its end. Responses are kept in
 /// memory until there is credit, and are not kept for a link that comes later: whoever loses one asks again.
 /// </summary>
 internal sealed class ReplyLink : SendingLink
@@ -34,6 +34,9 @@ internal sealed class ReplyLink : SendingLink
     }
 
     public string? Address { get; }
+
+    /// <summary>Whose responses it sends.</summary>
+    public IReplyDesk Desk => _desk;
 
     public SessionEndpoint Session => _endpoint.Session;
 

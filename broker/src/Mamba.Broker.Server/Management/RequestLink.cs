@@ -9,18 +9,23 @@ using Mamba.Broker.Server.Messages;
 namespace Mamba.Broker.Server.Management;
 
 /// <summary>
-/// A link that requests to the management node come in on. It has little credit, given back when a request has been answered. A
+/// A link that requests to a node of the broker's own come in on. It has little credit, given back when a request has been answered. A
 /// request is settled as accepted; as rejected when it is no request, or failed and its response has nowhere to go.
 /// </summary>
 /// <param name="connection">Its connection.</param>
+/// <param name="desk">Its connection's business with that node.</param>
 /// <param name="endpoint">Its end of the link.</param>
 /// <param name="canReject">Whether the source's outcomes let us answer rejected; otherwise a refusal ends the link.</param>
-internal class RequestLink(AmqpConnection connection, ReceiverEndpoint endpoint, bool canReject) : LinkHandler(connection, endpoint), IRequestSource
+internal class RequestLink(AmqpConnection connection, RequestDesk desk, ReceiverEndpoint endpoint, bool canReject)
+    : LinkHandler(connection, endpoint), IRequestSource
 {
     /// <summary>Requests of one link that are under way or wait.</summary>
     public const uint Window = 8;
 
     private uint _answered;
+
+    /// <summary>Its connection's business with the node it leads to.</summary>
+    public RequestDesk Desk => desk;
 
     public SessionEndpoint Session => endpoint.Session;
 
@@ -79,18 +84,18 @@ internal class RequestLink(AmqpConnection connection, ReceiverEndpoint endpoint,
     /// <summary>Takes a request in.</summary>
     /// <exception cref="AmqpException">It is no request.</exception>
     protected virtual void Take(in IncomingDelivery delivery, ReadOnlySpan<byte> payload) =>
-        Submit(new PendingRequest(this, delivery.DeliveryId, delivery.IsSettled, ManagementRequest.Decode(payload)));
+        Submit(new PendingRequest(this, delivery.DeliveryId, delivery.IsSettled, desk.Decode(payload)));
 
     /// <summary>Has a request carried out; <see cref="Answer"/> ends it.</summary>
-    protected virtual void Submit(PendingRequest request) => Connection.Management.Submit(request);
+    protected virtual void Submit(PendingRequest request) => desk.Submit(request);
 
-    protected override void Release(bool clean, bool closed) => Connection.Management.Remove(this);
+    protected override void Release(bool clean, bool closed) => desk.Remove(this);
 
     private void RefuseInTransaction(in IncomingDelivery delivery, TransactionalState state)
     {
         Connection.Transactions.Find(state.TxnId)?.Work.MarkRollbackOnly("a management request was sent in it, which cannot be undone");
         Answer(delivery.DeliveryId, delivery.IsSettled, new AmqpError(
-            ErrorCondition.NotImplemented, "A management request cannot be part of a transaction, as it cannot be undone; send it without one."));
+            ErrorCondition.NotImplemented, "A request to this node cannot be part of a transaction, as it cannot be undone; send it without one."));
     }
 
     private void GiveCreditBack()

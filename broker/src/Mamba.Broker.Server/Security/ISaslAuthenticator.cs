@@ -76,4 +76,13 @@ public sealed record Principal(string Name, string Mechanism)
 {
     /// <summary>The principal of a peer that did not say who it is.</summary>
     public static Principal Anonymous { get; } = new("anonymous", "ANONYMOUS");
+
+    /// <summary>The same where nobody is let in anonymously: it may show a token that says who it is, and nothing else.</summary>
+    internal static Principal Provisional { get; } = Anonymous with { IsProvisional = true };
+
+    /// <summary>Whether it may do nothing but show a token.</summary>
+    internal bool IsProvisional { get; private init; }
+
+    /// <summary>Whether the peer did not say who it is.</summary>
+    internal bool IsAnonymous => string.Equals(Mechanism, Anonymous.Mechanism, StringComparison.Ordinal);
 }

@@ -8,7 +8,9 @@ namespace Mamba.Broker.Server.Security;
 /// <summary>What the configuration says about logging in.</summary>
 /// <param name="AllowAnonymous">Whether ANONYMOUS and the bare AMQP header are accepted, on loopback connections only in any case.</param>
 /// <param name="Mechanisms">The other mechanisms that may be offered.</param>
-public sealed record SaslPolicy(bool AllowAnonymous, IReadOnlyCollection<string> Mechanisms);
+/// <param name="TakesTokens">Whether peers may come by ANONYMOUS, or MSSBCBS, to say who they are by a token at <c>$cbs</c>; as tokens are
+/// in the clear, over TLS or loopback only.</param>
+public sealed record SaslPolicy(bool AllowAnonymous, IReadOnlyCollection<string> Mechanisms, bool TakesTokens = false);
 
 /// <summary>
 /// The broker's SASL policy over its credential store. Passwords in the clear (PLAIN) are taken over TLS or loopback only,
@@ -17,9 +19,12 @@ public sealed record SaslPolicy(bool AllowAnonymous, IReadOnlyCollection<string>
 public sealed partial class SaslAuthenticator(
     SaslPolicy policy, CredentialStore store, AttemptLimiter limiter, PasswordVerifier verifier, ILogger<SaslAuthenticator> logger) : ISaslAuthenticator
 {
+    /// <summary>What some of Azure's libraries choose when they are going to put a token; on the wire as ANONYMOUS.</summary>
+    private const string ClaimsBased = "MSSBCBS";
+
     /// <summary>Strongest first: clients that follow the server's order take the first one they know.</summary>
     private static readonly string[] Order =
-        [SaslMechanismNames.External, SaslMechanismNames.ScramSha512, SaslMechanismNames.ScramSha256, SaslMechanismNames.Plain, SaslMechanismNames.Anonymous];
+        [SaslMechanismNames.External, SaslMechanismNames.ScramSha512, SaslMechanismNames.ScramSha256, SaslMechanismNames.Plain, ClaimsBased, SaslMechanismNames.Anonymous];
 
     private readonly HashSet<string> _configured = new(policy.Mechanisms, StringComparer.Ordinal);
 
@@ -52,7 +57,8 @@ public sealed partial class SaslAuthenticator(
 
         return mechanism switch
         {
-            SaslMechanismNames.Anonymous => new AnonymousExchange(),
+            SaslMechanismNames.Anonymous => new AnonymousExchange(AllowsBareHeader(context) ? Principal.Anonymous : Principal.Provisional),
+            ClaimsBased => new AnonymousExchange(Principal.Provisional),
             SaslMechanismNames.External => new ExternalExchange(this, context),
             SaslMechanismNames.Plain => new PlainExchange(this, context),
             SaslMechanismNames.ScramSha256 => new ScramExchange(this, context, ScramHash.Sha256),
@@ -107,9 +113,12 @@ public sealed partial class SaslAuthenticator(
 
     private static bool HasCommonName(ListenerContext context) => context.ClientCertificate is { } certificate && CommonName(certificate) is not null;
 
+    private bool TakesTokens(ListenerContext context) => policy.TakesTokens && (context.IsTls || IPAddress.IsLoopback(context.Local.Address));
+
     private bool IsOffered(string mechanism, ListenerContext context, bool hasUsers) => mechanism switch
     {
-        SaslMechanismNames.Anonymous => AllowsBareHeader(context),
+        SaslMechanismNames.Anonymous => AllowsBareHeader(context) || TakesTokens(context),
+        ClaimsBased => TakesTokens(context),
         _ when !_configured.Contains(mechanism) => false,
         SaslMechanismNames.External => context.IsTls && HasCommonName(context),
         SaslMechanismNames.Plain => hasUsers && (context.IsTls || IPAddress.IsLoopback(context.Local.Address)),

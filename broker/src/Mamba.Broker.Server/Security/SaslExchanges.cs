@@ -11,10 +11,10 @@ internal sealed class RefusedExchange(SaslAuthenticator owner, ListenerContext c
 }
 
 /// <summary>ANONYMOUS (RFC 4505): the trace information in the response means nothing here.</summary>
-internal sealed class AnonymousExchange : SaslExchange
+internal sealed class AnonymousExchange(Principal principal) : SaslExchange
 {
     public override ValueTask<SaslStep> StepAsync(ReadOnlyMemory<byte> response, CancellationToken cancellationToken) =>
-        new(new SaslStep.Success(Principal.Anonymous, ReadOnlyMemory<byte>.Empty));
+        new(new SaslStep.Success(principal, ReadOnlyMemory<byte>.Empty));
 }
 
 /// <summary>EXTERNAL (RFC 4422 appendix A): the user is the common name of the verified client certificate.</summary>

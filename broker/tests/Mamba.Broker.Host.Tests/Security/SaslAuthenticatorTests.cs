@@ -62,6 +62,25 @@ internal sealed class SaslAuthenticatorTests
         Assert.That(authenticator.AllowsBareHeader(context), Is.EqualTo(offered.Contains("ANONYMOUS", StringComparison.Ordinal)));
     }
 
+    [TestCase("127.0.0.1", false, false, "MSSBCBS ANONYMOUS")]
+    [TestCase("192.0.2.1", false, false, "")]
+    [TestCase("192.0.2.1", true, false, "MSSBCBS ANONYMOUS")]
+    [TestCase("127.0.0.1", false, true, "MSSBCBS ANONYMOUS")]
+    public async Task Where_tokens_are_taken_nobody_has_to_log_in_before(string local, bool isTls, bool anonymous, string offered)
+    {
+        var context = new ListenerContext(new IPEndPoint(IPAddress.Parse(local), 5672), new IPEndPoint(IPAddress.Parse("192.0.2.9"), 1), isTls, ClientCertificate: null);
+        var authenticator = new SaslAuthenticator(
+            new SaslPolicy(anonymous, ["EXTERNAL"], TakesTokens: true), new CredentialStore(_folder["users.json"], _log), new AttemptLimiter(_clock), _verifier, _log);
+        Assert.That(string.Join(' ', authenticator.Mechanisms(context)), Is.EqualTo(offered));
+        Assert.That(authenticator.AllowsBareHeader(context), Is.EqualTo(anonymous));
+        foreach (var mechanism in offered.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+        {
+            var step = (SaslStep.Success)await authenticator.Begin(mechanism, context).StepAsync(default, CancellationToken.None);
+            Assert.That(step.Principal.Name, Is.EqualTo("anonymous"));
+            Assert.That(step.Principal == Principal.Anonymous, Is.EqualTo(anonymous && mechanism == "ANONYMOUS"), "otherwise it may do nothing but show a token");
+        }
+    }
+
     [Test]
     public void Without_users_no_mechanism_asks_for_a_password_and_adding_one_changes_that()
     {

@@ -219,7 +219,7 @@ internal sealed record PairedCaller(AmqpConnection Connection)
 
 /// <summary>The half of a link pair that requests come in on.</summary>
 internal sealed class PairedRequestLink(AmqpConnection connection, ReceiverEndpoint endpoint, bool canReject, LinkPair pair, LinkPairs desk)
-    : RequestLink(connection, endpoint, canReject)
+    : RequestLink(connection, connection.Management, endpoint, canReject)
 {
     public LinkPair Pair { get; } = pair;
 

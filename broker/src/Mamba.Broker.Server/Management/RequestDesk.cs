@@ -1,0 +1,219 @@
+using Mamba.Amqp.Endpoints;
+using Mamba.Amqp.Messaging;
+using Mamba.Amqp.Transport;
+using Mamba.Broker.Server.Connections;
+using Mamba.Broker.Server.Links;
+
+namespace Mamba.Broker.Server.Management;
+
+/// <summary>
+/// One connection's business with a node that answers requests: its request links and reply links, and the requests that wait. One
+/// request is carried out at a time, off the connection's turns, and none while the client leaves many bytes of responses unread.
+/// Touched only by the connection's turns, except where a member says otherwise.
+/// </summary>
+internal abstract class RequestDesk(AmqpConnection connection) : IReplyDesk
+{
+    /// <summary>Links to, and links from, the node on one connection.</summary>
+    private const int MaxLinks = 16;
+
+    /// <summary>Responses that wait for credit, above which no more requests are carried out.</summary>
+    private const long MaxUnreadBytes = 1024 * 1024;
+
+    private readonly Queue<PendingRequest> _waiting = new();
+    private readonly List<RequestLink> _requestLinks = [];
+    private readonly List<ReplyLink> _replyLinks = [];
+    private bool _isRunning;
+
+    /// <summary>The largest request, in bytes.</summary>
+    public virtual ulong MaxRequestBytes => ManagementNode.MaxRequestBytes;
+
+    protected AmqpConnection Connection { get; } = connection;
+
+    /// <summary>Requests that are not begun.</summary>
+    protected int Waiting => _waiting.Count;
+
+    /// <summary>A new link that requests come in on.</summary>
+    /// <exception cref="LinkRefusedException">The user may not, or the connection has too many.</exception>
+    public RequestLink OpenRequests(ReceiverEndpoint link, bool canReject)
+    {
+        AdmitRequests();
+        return Add(new RequestLink(Connection, this, link, canReject));
+    }
+
+    /// <summary>A new link that responses go out on.</summary>
+    /// <exception cref="LinkRefusedException">The user may not, or the connection has too many.</exception>
+    public ReplyLink OpenReplies(SenderEndpoint link, Attach attach)
+    {
+        CheckUser();
+        CheckCount(_replyLinks.Count);
+        var handler = new ReplyLink(Connection, link, (attach.Target as Target)?.Address, attach.SndSettleMode != SenderSettleMode.Unsettled, this);
+        _replyLinks.Add(handler);
+        return handler;
+    }
+
+    public void Remove(RequestLink link)
+    {
+        _requestLinks.Remove(link);
+        CloseIfUnused();
+    }
+
+    public void Remove(ReplyLink link)
+    {
+        _replyLinks.Remove(link);
+        RunNext();
+        CloseIfUnused();
+    }
+
+    /// <summary>A request as this node reads it.</summary>
+    /// <exception cref="AmqpException">It is none.</exception>
+    public virtual ManagementRequest Decode(ReadOnlySpan<byte> payload) => ManagementRequest.Decode(payload);
+
+    /// <summary>Takes a request in; requests of a connection are carried out in this order.</summary>
+    public void Submit(PendingRequest request)
+    {
+        _waiting.Enqueue(request);
+        RunNext();
+    }
+
+    /// <summary>A response is on its way to the client.</summary>
+    public void OnWritten()
+    {
+        if (_waiting.Count > 0 && !_isRunning)
+        {
+            Connection.Post(RunNext);
+        }
+    }
+
+    /// <summary>Refuses a new link, where the user may not have one.</summary>
+    /// <exception cref="LinkRefusedException">The user may not.</exception>
+    protected abstract void CheckUser();
+
+    /// <summary>Whether a response to this address may go out on a link that names no address of its own.</summary>
+    protected abstract bool IsOwnAddress(string address);
+
+    /// <summary>What to do off the turn to carry a request out, made in the turn. It must not throw.</summary>
+    protected abstract Func<Task<DeskResponse>> Prepare(ManagementRequest request);
+
+    /// <summary>Sends a response to where no link of the connection leads; false when that is nowhere.</summary>
+    protected virtual bool Forward(string? replyTo, byte[] response) => false;
+
+    /// <summary>Nothing of the connection leads to or from the node any more.</summary>
+    protected virtual void OnUnused()
+    {
+        // Most stay for links to come.
+    }
+
+    /// <summary>Whether there may be one more link that requests come in on.</summary>
+    /// <exception cref="LinkRefusedException">There may not.</exception>
+    protected void AdmitRequests()
+    {
+        CheckUser();
+        CheckCount(_requestLinks.Count);
+    }
+
+    protected RequestLink Add(RequestLink link)
+    {
+        _requestLinks.Add(link);
+        return link;
+    }
+
+    private static void CheckCount(int links)
+    {
+        if (links >= MaxLinks)
+        {
+            throw new LinkRefusedException(new AmqpError(
+                ErrorCondition.ResourceLimitExceeded, $"The connection has {links} such links to this node, which is the limit; use one for all requests."));
+        }
+    }
+
+    private void CloseIfUnused()
+    {
+        if (_requestLinks.Count == 0 && _replyLinks.Count == 0)
+        {
+            OnUnused();
+        }
+    }
+
+    private void RunNext()
+    {
+        if (_isRunning || Connection.IsBroken || UnreadBytes() >= MaxUnreadBytes || !_waiting.TryDequeue(out var next))
+        {
+            return;
+        }
+
+        _isRunning = true;
+        // What came before it on this connection is to be in its queues when it is carried out.
+        Connection.PublishCollected();
+        var execute = Prepare(next.Request);
+        _ = Task.Run(() => RunAsync(next, execute));
+    }
+
+    private async Task RunAsync(PendingRequest pending, Func<Task<DeskResponse>> execute)
+    {
+        var response = await execute();
+        Connection.Post(() => Finish(pending, response));
+    }
+
+    private void Finish(PendingRequest pending, DeskResponse response)
+    {
+        _isRunning = false;
+        response = response.InTurn?.Invoke() ?? response;
+        var isRouted = Reply(pending, response);
+        pending.Link.Answer(pending.DeliveryId, pending.Settled, isRouted || pending.Settled ? null : response.Error);
+        RunNext();
+    }
+
+    /// <summary>Sends a response to where the request's reply-to says; false when that is nowhere.</summary>
+    private bool Reply(PendingRequest pending, in DeskResponse response)
+    {
+        if (FindLink(pending) is not { } link)
+        {
+            return Forward(pending.Request.ReplyTo, response.Bytes);
+        }
+
+        var bytes = response.Bytes;
+        link.Send(link.Fits(bytes.Length) ? bytes : TooLarge(bytes.Length).Encode(pending.Request));
+        return true;
+    }
+
+    /// <summary>The link whose own address is the reply-to, of the request's session before those of other sessions.</summary>
+    private ReplyLink? FindLink(PendingRequest pending)
+    {
+        ReplyLink? elsewhere = null;
+        foreach (var link in _replyLinks)
+        {
+            var isMeant = pending.Request.ReplyTo is not { } address
+                || string.Equals(link.Address, address, StringComparison.Ordinal)
+                || (link.Address is null && (IsOwnAddress(address) || string.Equals(link.Endpoint.Name, address, StringComparison.Ordinal)));
+            if (isMeant && ReferenceEquals(link.Session, pending.Link.Session))
+            {
+                return link;
+            }
+
+            elsewhere ??= isMeant ? link : null;
+        }
+
+        return elsewhere;
+    }
+
+    private long UnreadBytes()
+    {
+        long bytes = 0;
+        foreach (var link in _replyLinks)
+        {
+            bytes += link.PendingBytes;
+        }
+
+        return bytes;
+    }
+
+    private static ManagementResponse TooLarge(int bytes) => new(
+        ManagementStatus.BadRequest,
+        $"The response has {bytes} bytes, more than the max-message-size of your link; ask for fewer attributes, or for a part with offset and count.");
+}
+
+/// <summary>How a request ended.</summary>
+/// <param name="Bytes">The response as a message.</param>
+/// <param name="Error">What the request's outcome says where the response has no place to go; null when it succeeded.</param>
+/// <param name="InTurn">What is left to do in the connection's turn before the response leaves; its result takes the response's place.</param>
+internal readonly record struct DeskResponse(byte[] Bytes, AmqpError? Error, Func<DeskResponse>? InTurn = null);
