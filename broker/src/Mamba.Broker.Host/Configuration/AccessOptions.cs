@@ -23,7 +23,7 @@ internal sealed record SharedAccessKeyOptions
     [Setting("What connection strings call it: SharedAccessKeyName.", Min = 1, Max = 255, Required = true, Example = "app")]
     public string Name { get; init; } = "";
 
-    [Setting("The secret, as connection strings have it: SharedAccessKey. Better kept in a file of its own: keyFile.", Min = 12, Max = 512)]
+    [Setting("The secret, as connection strings have it: SharedAccessKey. Better kept in a file of its own: keyFile.")]
     public string? Key { get; init; }
 
     [Setting("A file whose first line is the secret.", Unit = SettingUnit.File, Example = "/etc/mamba/app.key")]

@@ -42,8 +42,9 @@ internal sealed class SharedAccessKeyChecks(SecurityOptions security, SettingLay
         {
             if (SecretOf(key).Length < ShortestKey)
             {
-                Add($"{where}.keyFile", $"is {key.KeyFile}, whose first line has fewer than {ShortestKey} characters.",
-                    "Put a long random secret there, for example one that `openssl rand -base64 32` makes.");
+                Add(key.Key is null ? $"{where}.keyFile" : $"{where}.key",
+                    key.Key is null ? $"is {key.KeyFile}, whose first line has fewer than {ShortestKey} characters." : $"has fewer than {ShortestKey} characters.",
+                    "Give a long random secret, for example one that `openssl rand -base64 32` makes.");
             }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

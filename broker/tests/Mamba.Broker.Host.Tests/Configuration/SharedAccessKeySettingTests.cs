@@ -40,7 +40,7 @@ internal sealed class SharedAccessKeySettingTests
     [TestCase("""{ "name": "a", "key": "SECRET" }, { "name": "a", "key": "SECRET" }""", "[1].name", "\"a\" a second time")]
     [TestCase("""{ "name": "a" }""", "[0]", "has no key")]
     [TestCase("""{ "name": "a", "key": "SECRET", "keyFile": "FOLDER/batch.key" }""", "[0]", "has a key and a keyFile")]
-    [TestCase("""{ "name": "a", "key": "too-short" }""", "sharedAccessKeys[0].key", "characters long")]
+    [TestCase("""{ "name": "a", "key": "too-short" }""", "[0].key", "fewer than 12 characters")]
     [TestCase("""{ "name": "a", "keyFile": "FOLDER/short.key" }""", "[0].keyFile", "fewer than 12 characters")]
     [TestCase("""{ "name": "a", "keyFile": "FOLDER/none.key" }""", "[0].keyFile", "cannot be read")]
     public void A_key_that_cannot_be_meant_is_reported_with_its_place(string keys, string where, string what)

@@ -27,7 +27,7 @@ internal sealed class ClaimsPeer : IAsyncDisposable
     public RawPeer Raw { get; }
 
     /// <summary>Unix seconds an hour from now.</summary>
-    public static long Later => DateTimeOffset.UtcNow.ToUnixTimeSeconds() + 3600;
+    public static long Later => TimeProvider.System.GetUtcNow().ToUnixTimeSeconds() + 3600;
 
     /// <summary>Connected by a SASL mechanism that shows no credentials, with a session.</summary>
     public static async Task<RawPeer> BeginAsync(IPEndPoint endpoint, string mechanism = "MSSBCBS")
