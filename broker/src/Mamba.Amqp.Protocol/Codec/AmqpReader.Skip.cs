@@ -44,6 +44,17 @@ public ref partial struct AmqpReader
         StepOver(code);
     }
 
+    /// <summary>Whether the last item of the list that comes next is a null. For bytes that were checked before.</summary>
+    public bool ListEndsInNull()
+    {
+        for (var left = BeginList(out _); left > 1; left--)
+        {
+            SkipShallow();
+        }
+
+        return _position < _data.Length && TryReadNull();
+    }
+
     private void StepOver(byte code)
     {
         var width = ArrayElement.MinWidth(code);

@@ -34,6 +34,12 @@ public sealed class ByteBuffer : IBufferWriter<byte>, IDisposable
     /// <summary>The number of bytes that fit without growing.</summary>
     public int Capacity => _array.Length;
 
+    /// <summary>
+    /// Whether a composite written here ends in a null for each absent field at its end, where it otherwise leaves them out
+    /// (AMQP 1.0 §1.4 allows both). It belongs to the buffer, not to what it holds.
+    /// </summary>
+    public bool WritesAbsentFields { get; set; }
+
     /// <summary>What was written.</summary>
     public ReadOnlySpan<byte> WrittenSpan => _array.AsSpan(0, _length);
 

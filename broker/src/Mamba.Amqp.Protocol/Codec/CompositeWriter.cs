@@ -5,7 +5,7 @@ namespace Mamba.Amqp.Codec;
 
 /// <summary>
 /// Writes the fields of a composite in order, one call per field. Absent fields in the middle become nulls, those at the end
-/// are left out (AMQP 1.0 §1.4).
+/// are left out (AMQP 1.0 §1.4), unless the buffer <see cref="ByteBuffer.WritesAbsentFields"/>.
 /// </summary>
 public struct CompositeWriter
 {
@@ -140,7 +140,15 @@ public struct CompositeWriter
     }
 
     /// <summary>Ends the list of fields.</summary>
-    public readonly void End() => _writer.EndList(_start, _count);
+    public void End()
+    {
+        if (_writer.Buffer.WritesAbsentFields)
+        {
+            WritePendingNulls();
+        }
+
+        _writer.EndList(_start, _count);
+    }
 
     private bool Has(bool present)
     {
@@ -150,12 +158,16 @@ public struct CompositeWriter
             return false;
         }
 
+        WritePendingNulls();
+        _count++;
+        return true;
+    }
+
+    private void WritePendingNulls()
+    {
         for (; _pendingNulls > 0; _pendingNulls--, _count++)
         {
             _writer.WriteNull();
         }
-
-        _count++;
-        return true;
     }
 }

@@ -214,14 +214,14 @@ public sealed partial class ConnectionEngine
         switch (code)
         {
             case DescriptorCode.Open:
-                OnRemoteOpen(Transport.Open.ReadFields(ref reader));
+                OnRemoteOpen(LearnStyle(reader, Transport.Open.ReadFields(ref reader)));
                 break;
             case DescriptorCode.Close:
                 OnRemoteClose(Transport.Close.ReadFields(ref reader));
                 break;
             case DescriptorCode.Begin:
                 RequireOpen(code);
-                OnBegin(channel, Begin.ReadFields(ref reader));
+                OnBegin(channel, LearnStyle(reader, Begin.ReadFields(ref reader)));
                 break;
             case >= DescriptorCode.Attach and <= DescriptorCode.End:
                 RequireOpen(code);
@@ -230,6 +230,16 @@ public sealed partial class ConnectionEngine
             default:
                 throw EndpointErrors.Connection(ErrorCondition.DecodeError, $"A frame holds {DescriptorCode.NameOf(code)}, which is no performative.");
         }
+    }
+
+    /// <summary>
+    /// A peer that writes nulls at the end of its Open or Begin, where others leave fields out, is given them too: the stack of
+    /// Azure's clients for Python writes all fields, and finds those of a frame by their number without a look at how many came.
+    /// </summary>
+    private T LearnStyle<T>(AmqpReader fields, T performative)
+    {
+        Output.WritesAbsentFields |= fields.ListEndsInNull();
+        return performative;
     }
 
     private void DispatchToSession(ushort channel, ulong code, ref AmqpReader reader)
