@@ -28,6 +28,7 @@ command -v dotnet >/dev/null || fail "no 'dotnet' on PATH: install the .NET 10 S
 packages=()
 /usr/bin/python3 -c 'import proton' 2>/dev/null || packages+=(python3-qpid-proton)
 /usr/bin/python3 -c 'import uamqp' 2>/dev/null || packages+=(python3-uamqp)
+/usr/bin/python3 -c 'import certifi, typing_extensions' 2>/dev/null || packages+=(python3-certifi python3-typing-extensions)
 [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || packages+=(rabbitmq-server)
 [ -f /usr/include/proton/container.hpp ] || packages+=(libqpid-proton-cpp12-dev)
 command -v g++ >/dev/null || packages+=(g++)
@@ -53,6 +54,11 @@ for clients in rhea node-clients; do
   say "installing clients from npm (npm ci in conformance-tests/$clients)"
   (cd "conformance-tests/$clients" && npm ci --silent --no-audit --no-fund) || fail "npm ci failed in conformance-tests/$clients"
 done
+
+if [ ! -d conformance-tests/pyamqp/lib ]; then
+  say "fetching the AMQP stack of Azure's clients for Python out of a Debian package (conformance-tests/pyamqp/fetch.sh)"
+  conformance-tests/pyamqp/fetch.sh >/tmp/mamba-fetch.log 2>&1 || fail "python3-azure could not be fetched: see /tmp/mamba-fetch.log"
+fi
 
 say "compiling the cases on Proton for C++ (make in conformance-tests/proton-cpp)"
 make -s -C conformance-tests/proton-cpp || fail "the cases on Proton for C++ could not be compiled"

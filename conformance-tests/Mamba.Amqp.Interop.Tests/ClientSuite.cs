@@ -43,6 +43,11 @@ public sealed record ClientSuite(string Name, string Program, string Script, str
         "uAMQP", "/usr/bin/python3", "conformance-tests/uamqp/run.py", "/usr/lib/python3/dist-packages/uamqp",
         "Run: apt-get install -y python3-uamqp python3-qpid-proton");
 
+    /// <summary>The AMQP stack of Azure's newer clients for Python.</summary>
+    public static ClientSuite Pyamqp { get; } = new(
+        "pyamqp", "/usr/bin/python3", "conformance-tests/pyamqp/run.py", "conformance-tests/pyamqp/lib/_pyamqp",
+        "Run: apt-get install -y python3-typing-extensions python3-certifi python3-qpid-proton; conformance-tests/pyamqp/fetch.sh");
+
     /// <summary>A RabbitMQ that shovels messages to and from the broker over AMQP 1.0.</summary>
     public static ClientSuite Shovel { get; } = new(
         "RabbitMQ shovel", "/usr/bin/python3", "conformance-tests/shovel/run.py", "/usr/lib/rabbitmq/bin/rabbitmq-server",

@@ -1,101 +1,30 @@
 #!/usr/bin/python3
-"""A RabbitMQ that shovels messages to and from the broker under test over AMQP 1.0.
+"""A RabbitMQ that shovels messages to and from the broker under test over AMQP 1.0. ../python-shared has the command line."""
 
-  run.py --list [--profile NAME]             the names of all cases, one a line
-  run.py --case NAME --target target.json    one case; exit status 0 passed, 1 failed
-"""
-
-import argparse
-import json
-import signal
+import os
 import sys
-import time
-import traceback
 import urllib.parse
-import uuid
 
 from proton import Message
-from proton.utils import BlockingConnection
 
 from rabbitmq import RabbitMq
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "python-shared"))
+from cases import Witness, check, equal, main, until  # noqa: E402
+
 CASE_SECONDS = 280
-PAUSE = 0.2
 
 
-class Mamba:
-    """The broker under test, and a Proton client that looks at it."""
+class Mamba(Witness):
+    """The broker under test, as the shovel reaches it, and a Proton client that looks at it."""
 
     def __init__(self, target):
-        self.target = target
-        self.run = uuid.uuid4().hex[:8]
+        super().__init__(target)
         self.uri = "amqp://%s:%s@%s:%d?sasl=plain" % (urllib.parse.quote(target["user"], safe=""),
                                                      urllib.parse.quote(target["password"], safe=""), target["host"], target["port"])
 
     def address(self, what):
         return "%s.shovel-%s" % (what, self.run)
-
-    def connect(self):
-        return BlockingConnection("amqp://%s:%d" % (self.target["host"], self.target["port"]), timeout=60, user=self.target["user"],
-                                  password=self.target["password"], allowed_mechs="PLAIN")
-
-    def send(self, address, messages):
-        connection = self.connect()
-        sender = connection.create_sender(address)
-        for message in messages:
-            sender.send(message)
-        connection.close()
-
-    def take(self, address, count):
-        """Takes and accepts so many messages."""
-        connection = self.connect()
-        receiver = connection.create_receiver(address, credit=min(count, 500))
-        messages = []
-        while len(messages) < count:
-            messages.append(receiver.receive(timeout=120))
-            receiver.accept()
-        connection.close()
-        return messages
-
-    def depth(self, address):
-        """Messages in a queue, those that a consumer holds included."""
-        return self.count(address, "depth")
-
-    def count(self, address, attribute):
-        """A number of a queue that $management tells; 0 while there is no such queue."""
-        connection = self.connect()
-        receiver = connection.create_receiver(None, dynamic=True, credit=1)
-        sender = connection.create_sender("$management")
-        sender.send(Message(id="d", reply_to=receiver.link.remote_source.address,
-                            properties={"operation": "READ", "type": "org.mamba.queue", "name": address}))
-        answer = receiver.receive(timeout=60)
-        receiver.accept()
-        connection.close()
-        check(answer.properties["statusCode"] in (200, 404), "reading %s: %r" % (address, answer.properties))
-        return int(answer.body[attribute]) if answer.properties["statusCode"] == 200 else 0
-
-    @staticmethod
-    def ask(command):
-        """Has the broker killed or started by whoever runs this case."""
-        print("@broker " + command, flush=True)
-        answer = sys.stdin.readline().strip()
-        check(answer == "done", "nobody answers to @broker %s: %r" % (command, answer))
-
-
-def check(condition, text):
-    if not condition:
-        raise AssertionError(text)
-
-
-def equal(actual, expected, what):
-    check(actual == expected, "%s: expected %r, got %r" % (what, expected, actual))
-
-
-def until(condition, what):
-    """Waits for what has no event to wait for; the case's time bounds it."""
-    while not condition():
-        time.sleep(PAUSE)
-    return what
 
 
 def text(message):
@@ -127,7 +56,7 @@ def to_mamba(mamba, rabbit):
 def from_mamba(mamba, rabbit):
     """Messages of a Mamba queue arrive in RabbitMQ in order, once, and leave Mamba."""
     address = mamba.address("outbound")
-    mamba.send(address, [Message(body=("order %d" % i).encode(), inferred=True, id="o-%d" % i, durable=True, properties={"region": "us"})
+    mamba.send(address, *[Message(body=("order %d" % i).encode(), inferred=True, id="o-%d" % i, durable=True, properties={"region": "us"})
                          for i in range(60)])
     rabbit.declare("orders")
     rabbit.shovel("in", src_protocol="amqp10", src_uri=mamba.uri, src_address=address, src_prefetch_count=10, dest_protocol="amqp091",
@@ -180,43 +109,14 @@ CASES = {
 }
 
 
-def run_one(name, target_file):
-    with open(target_file, encoding="utf-8") as file:
-        mamba = Mamba(json.load(file))
-
-    def expired(*_):
-        raise TimeoutError("the case took longer than %d s" % CASE_SECONDS)
-
-    signal.signal(signal.SIGALRM, expired)
-    signal.alarm(CASE_SECONDS)
-    try:
-        with RabbitMq() as rabbit:
-            try:
-                CASES[name][1](mamba, rabbit)
-            except Exception:
-                print("RabbitMQ's last words:\n" + rabbit.last_words())
-                raise
-    except Exception as error:
-        print("FAILED %s: %s\n  expects: %s\n%s" % (name, error, CASES[name][1].__doc__, traceback.format_exc()))
-        return 1
-    print("passed " + name)
-    return 0
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--list", action="store_true", help="print the names of all cases")
-    parser.add_argument("--profile", help="only the cases for a broker set up so: default or mortal")
-    parser.add_argument("--case", choices=sorted(CASES), help="run one case")
-    parser.add_argument("--target", help="JSON file that describes the broker")
-    arguments = parser.parse_args()
-    if arguments.list:
-        print("\n".join(name for name, (profile, _) in CASES.items() if arguments.profile in (None, profile)))
-        return 0
-    if not arguments.case or not arguments.target:
-        parser.error("give --list, or --case and --target")
-    return run_one(arguments.case, arguments.target)
+def run(case, target):
+    with RabbitMq() as rabbit:
+        try:
+            case(Mamba(target), rabbit)
+        except Exception:
+            print("RabbitMQ's last words:\n" + rabbit.last_words())
+            raise
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main(CASES, CASE_SECONDS, run)

@@ -123,7 +123,7 @@ public sealed partial class DocumentTests
     [GeneratedRegex(@"Tests\.cs$|Cases\.cs$|/cases[./]", RegexOptions.ExplicitCapture, 5000)]
     private static partial Regex TestFile();
 
-    [GeneratedRegex(@"((?<client>rhea|proton|node-clients|proton-cpp|uamqp|shovel) )?`(?<name>[A-Za-z][\w-]*(\.[\w*-]+)?)`", RegexOptions.ExplicitCapture, 5000)]
+    [GeneratedRegex(@"((?<client>rhea|proton|node-clients|proton-cpp|uamqp|pyamqp|shovel) )?`(?<name>[A-Za-z][\w-]*(\.[\w*-]+)?)`", RegexOptions.ExplicitCapture, 5000)]
     private static partial Regex TestName();
 
     [GeneratedRegex(@"`(?<name>\w+Tests)`", RegexOptions.ExplicitCapture, 5000)]

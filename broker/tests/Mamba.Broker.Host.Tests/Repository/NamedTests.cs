@@ -29,6 +29,7 @@ internal sealed partial class NamedTests
         AddScripts("node-clients", "conformance-tests/node-clients/cases");
         AddCases("proton", "*.py", "conformance-tests/proton/cases", PythonCase());
         AddCases("uamqp", "*.py", "conformance-tests/uamqp", QuotedCase());
+        AddCases("pyamqp", "*.py", "conformance-tests/pyamqp", QuotedCase());
         AddCases("shovel", "*.py", "conformance-tests/shovel", QuotedCase());
         AddCases("proton-cpp", "*.cpp", "conformance-tests/proton-cpp", QuotedCase());
     }
@@ -98,6 +99,6 @@ internal sealed partial class NamedTests
     [GeneratedRegex(@"^@case\(\s*""(?<name>[^""]+)""", RegexOptions.Multiline | RegexOptions.ExplicitCapture, 5000)]
     private static partial Regex PythonCase();
 
-    [GeneratedRegex(@"""(?<name>(cpp|uamqp|shovel)\.[\w-]+)""", RegexOptions.ExplicitCapture, 5000)]
+    [GeneratedRegex(@"""(?<name>(cpp|uamqp|pyamqp|shovel)\.[\w-]+)""", RegexOptions.ExplicitCapture, 5000)]
     private static partial Regex QuotedCase();
 }
