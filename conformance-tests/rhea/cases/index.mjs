@@ -33,6 +33,7 @@ import updates from './updates.mjs';
 import diverts from './diverts.mjs';
 import hostile from './hostile.mjs';
 import management from './management.mjs';
+import artemis from './artemis.mjs';
 import permissions from './permissions.mjs';
 import schedules from './schedules.mjs';
 import replies from './replies.mjs';
@@ -41,7 +42,7 @@ import linkpair from './linkpair.mjs';
 
 const suites = {
   connect, sasl, websocket, sender, outcomes, settlement, prefetch, credit, types, messages, large, transactions, relay, dynamic,
-  expiry, deadletter, addresses, topics, wildcards, retained, selectors, encodings, limits, links, hostile, groups, kinds, lastvalues, block, updates, management,
+  expiry, deadletter, addresses, topics, wildcards, retained, selectors, encodings, limits, links, hostile, groups, kinds, lastvalues, block, updates, management, artemis,
   permissions, schedules, retries, duplicates, diverts,
   replies, resume, linkpair,
 };

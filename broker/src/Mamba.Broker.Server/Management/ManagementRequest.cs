@@ -26,6 +26,12 @@ internal sealed class ManagementRequest
         Value = message.Body;
     }
 
+    private ManagementRequest(AmqpMap properties, AmqpMap? body)
+    {
+        _properties = properties;
+        Value = body is null ? null : new ValueBody(body);
+    }
+
     /// <summary>What the response carries as correlation-id: the request's, or else its message-id; null for neither.</summary>
     public object? CorrelationId { get; }
 
@@ -38,6 +44,15 @@ internal sealed class ManagementRequest
     /// <summary>Decodes a message within tight limits.</summary>
     /// <exception cref="AmqpException">It is no AMQP message, or has far more in it than a request needs.</exception>
     public static ManagementRequest Decode(ReadOnlySpan<byte> payload) => new(AmqpMessage.Decode(payload, Limits));
+
+    /// <summary>A request of our own about one entity.</summary>
+    public static ManagementRequest Of(string operation, string type, string name) =>
+        new(new AmqpMap { { "operation", operation }, { "type", type }, { "name", name } }, body: null);
+
+    /// <summary>A request of our own for some attributes of all entities of a type, from an offset on.</summary>
+    public static ManagementRequest OfQuery(string type, IReadOnlyList<string> attributes, int offset) => new(
+        new AmqpMap { { "operation", Operation.Query }, { "entityType", type }, { "offset", offset } },
+        new AmqpMap { { "attributeNames", new List<object?>(attributes) } });
 
     /// <summary>The text of an application property; null when it is absent or empty.</summary>
     /// <exception cref="ManagementException">400: it is of another type.</exception>
