@@ -1,6 +1,7 @@
 using Mamba.Amqp.Endpoints;
 using Mamba.Amqp.Transport;
 using Mamba.Broker.Engine;
+using Mamba.Broker.Server.Dialects.Artemis;
 using Mamba.Broker.Server.Dialects.RabbitMq;
 using Mamba.Broker.Server.Links;
 using Mamba.Broker.Server.Management;
@@ -28,6 +29,7 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
     private readonly TransactionTable _transactions;
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ManagementDesk? _management;
+    private ArtemisDesk? _artemis;
     private LinkPairs? _linkPairs;
     private AddressAccess? _access;
     private PublishBatch? _batch;
@@ -77,6 +79,9 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
 
     /// <summary>Its business with the management node. The turn's own.</summary>
     public ManagementDesk Management => _management ??= new ManagementDesk(this);
+
+    /// <summary>Its business with the management node as Artemis has it. The turn's own.</summary>
+    public ArtemisDesk Artemis => _artemis ??= new ArtemisDesk(this);
 
     /// <summary>Its link pairs with /management. The turn's own.</summary>
     public LinkPairs LinkPairs => _linkPairs ??= new LinkPairs(this);

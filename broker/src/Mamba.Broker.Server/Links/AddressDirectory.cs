@@ -1,4 +1,5 @@
 using Mamba.Broker.Engine;
+using Mamba.Broker.Server.Dialects.Artemis;
 using Mamba.Broker.Server.Management;
 using Mamba.Broker.Server.Security;
 
@@ -22,7 +23,7 @@ internal sealed class AddressDirectory(MessageEngine engine, ServerOptions optio
             throw new LinkRefusedException(Refusal.InvalidAddress(fault));
         }
 
-        if (ManagementDesk.IsNode(address.Name) || ClassicScheduler.IsAddress(address.Name))
+        if (ManagementDesk.IsNode(address.Name) || ArtemisDesk.IsNode(address.Name) || ClassicScheduler.IsAddress(address.Name))
         {
             throw new LinkRefusedException(Refusal.NoQueue(address.Name));
         }

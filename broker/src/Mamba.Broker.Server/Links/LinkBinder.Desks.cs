@@ -1,6 +1,7 @@
 using Mamba.Amqp.Endpoints;
 using Mamba.Amqp.Messaging;
 using Mamba.Amqp.Transport;
+using Mamba.Broker.Server.Dialects.Artemis;
 using Mamba.Broker.Server.Management;
 using Mamba.Broker.Server.Security.Claims;
 
@@ -17,6 +18,12 @@ internal sealed partial class LinkBinder
         {
             // Nobody's name is on it yet that another connection could take it over by.
             Bind(link, attach, address!, connection.ClaimsDesk);
+            return true;
+        }
+
+        if (ArtemisDesk.IsNode(address))
+        {
+            await BindAsync(link, attach, address!);
             return true;
         }
 
@@ -48,6 +55,20 @@ internal sealed partial class LinkBinder
     public static string? AddressOf(Attach attach) => attach.Role == Role.Sender
         ? attach.Target is Target { Dynamic: false } target ? target.Address : null
         : attach.Source is { Dynamic: false } source ? source.Address : null;
+
+    private async ValueTask BindAsync(LinkEndpoint link, Attach attach, string address)
+    {
+        connection.CheckClaims(attach);
+        await connection.StealLinkAsync(link, attach);
+        if (IsAbandoned(link))
+        {
+            connection.ReleaseName(link);
+        }
+        else
+        {
+            Bind(link, attach, address, connection.Artemis);
+        }
+    }
 
     private void Bind(LinkEndpoint link, Attach attach, string address, RequestDesk desk)
     {

@@ -9,7 +9,7 @@ using Mamba.Broker.Server.Security;
 namespace Mamba.Broker.Server.Management;
 
 /// <summary>One connection's business with the management node. Touched only by the connection's turns.</summary>
-internal sealed class ManagementDesk(AmqpConnection connection) : RequestDesk(connection)
+internal class ManagementDesk(AmqpConnection connection) : RequestDesk(connection)
 {
     /// <summary>Requests that wait, above which none is taken from a link with credit for messages of all kinds.</summary>
     private const int MaxRelayed = 64;
@@ -101,7 +101,7 @@ internal sealed class ManagementDesk(AmqpConnection connection) : RequestDesk(co
     }
 
     /// <summary>For a request that failed and has no place for its response: what its outcome says.</summary>
-    private static AmqpError? ErrorOf(ManagementResponse response) => response.Status switch
+    protected static AmqpError? ErrorOf(ManagementResponse response) => response.Status switch
     {
         < ManagementStatus.BadRequest => null,
         ManagementStatus.Forbidden => new AmqpError(ErrorCondition.UnauthorizedAccess, response.Description),

@@ -325,16 +325,17 @@ internal sealed class ManagementLinkTests() : RunningBroker("limits.maxMessageSi
 [TestFixture]
 internal sealed class ManagementRefusedTests() : RunningBroker("security.management=none")
 {
-    [Test]
-    public async Task Both_links_are_refused()
+    [TestCase("$management")]
+    [TestCase("activemq.management")]
+    public async Task Both_links_are_refused(string node)
     {
         await using var peer = await RawPeer.BeginAsync(Endpoint);
-        await peer.SendAsync(Frames.Sender(0, "$management"));
+        await peer.SendAsync(Frames.Sender(0, node));
         Assert.That((await peer.NextAsync<Attach>()).Target, Is.Null);
         var error = (await peer.NextAsync<Detach>()).Error!;
         Assert.That(error.Condition, Is.EqualTo(ErrorCondition.UnauthorizedAccess));
         Assert.That(error.Description, Does.Contain("'anonymous'").And.Contain("security.management"));
-        await peer.SendAsync(Frames.Receiver(1, "$management"));
+        await peer.SendAsync(Frames.Receiver(1, node));
         Assert.That((await peer.NextAsync<Attach>()).Source, Is.Null);
         Assert.That((await peer.NextAsync<Detach>()).Error!.Condition, Is.EqualTo(ErrorCondition.UnauthorizedAccess));
     }
