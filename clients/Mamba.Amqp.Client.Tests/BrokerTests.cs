@@ -14,29 +14,23 @@ public sealed class BrokerTests
     private const string User = "alice";
     private const string Password = "correct horse, battery=staple";
 
-    private TempDirectory _folder = null!;
-    private BrokerProcess _broker = null!;
+    private OwnBroker _broker = null!;
     private AmqpConnection _connection = null!;
     private AmqpSession _session = null!;
     private string _queue = "";
 
     [OneTimeSetUp]
-    public async Task StartBroker()
+    public async Task StartBroker() => _broker = await OwnBroker.StartAsync(static async (folder, data) =>
     {
-        _folder = new TempDirectory();
-        WriteCertificate();
-        await using var adding = await BrokerProcess.RunAsync(["user", "add", User, "--data", _folder["data"]], input: $"{Password}\n");
+        WriteCertificate(folder);
+        await using var adding = await BrokerProcess.RunAsync(["user", "add", User, "--data", data], input: $"{Password}\n");
         Assert.That(adding.ExitCode, Is.Zero, adding.Errors);
-        await File.WriteAllTextAsync(_folder["mamba.json"], $$"""{ "tls": { "certificate": "{{_folder["broker.pem"]}}" } }""");
-        _broker = await BrokerProcess.StartAsync(_folder["data"], "--config", _folder["mamba.json"], "--amqps", "127.0.0.1:0");
-    }
+        await File.WriteAllTextAsync(folder["mamba.json"], $$"""{ "tls": { "certificate": "{{folder["broker.pem"]}}" } }""");
+        return ["--config", folder["mamba.json"], "--amqps", "127.0.0.1:0"];
+    });
 
     [OneTimeTearDown]
-    public async Task StopBroker()
-    {
-        await _broker.DisposeAsync();
-        _folder.Dispose();
-    }
+    public async Task StopBroker() => await _broker.DisposeAsync();
 
     [SetUp]
     public async Task Connect()
@@ -49,7 +43,7 @@ public sealed class BrokerTests
     [TearDown]
     public async Task Disconnect() => await _connection.DisposeAsync();
 
-    private AmqpConnectionOptions Plain => new() { Host = "127.0.0.1", Port = _broker.Amqp.Port };
+    private AmqpConnectionOptions Plain => new() { Host = "127.0.0.1", Port = _broker.Endpoint.Port };
 
     [Test]
     public async Task AMessageComesBackAsItWasSent()
@@ -306,9 +300,9 @@ public sealed class BrokerTests
     private AmqpConnectionOptions Secure => new()
     {
         Host = "localhost",
-        Port = _broker.Amqps.Port,
+        Port = _broker.Process.Amqps.Port,
         UseTls = true,
-        TrustedAuthorities = [X509CertificateLoader.LoadCertificateFromFile(_folder["ca.pem"])],
+        TrustedAuthorities = [X509CertificateLoader.LoadCertificateFromFile(_broker.Folder["ca.pem"])],
     };
 
     private async Task SendAsync(params string[] texts)
@@ -350,7 +344,7 @@ public sealed class BrokerTests
         return map;
     }
 
-    private void WriteCertificate()
+    private static void WriteCertificate(TempDirectory folder)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256);
@@ -360,8 +354,8 @@ public sealed class BrokerTests
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, hasPathLengthConstraint: false, 0, critical: true));
         var now = TimeProvider.System.GetUtcNow();
         using var certificate = request.CreateSelfSigned(now.AddDays(-1), now.AddDays(1));
-        File.WriteAllText(_folder["ca.pem"], certificate.ExportCertificatePem());
-        File.WriteAllText(_folder["broker.pem"], certificate.ExportCertificatePem() + "\n" + key.ExportPkcs8PrivateKeyPem());
+        File.WriteAllText(folder["ca.pem"], certificate.ExportCertificatePem());
+        File.WriteAllText(folder["broker.pem"], certificate.ExportCertificatePem() + "\n" + key.ExportPkcs8PrivateKeyPem());
     }
 
     private sealed class Repeated(int count)

@@ -8,8 +8,7 @@ namespace Mamba.Amqp.Client.Tests;
 [CancelAfter(120_000)]
 public sealed class RequestClientTests
 {
-    private TempDirectory _folder = null!;
-    private BrokerProcess _broker = null!;
+    private OwnBroker _broker = null!;
     private CuttableProxy _proxy = null!;
     private AmqpConnection _connection = null!;
     private AmqpReceiver _requests = null!;
@@ -17,24 +16,16 @@ public sealed class RequestClientTests
     private string _queue = "";
 
     [OneTimeSetUp]
-    public async Task StartBroker()
-    {
-        _folder = new TempDirectory();
-        _broker = await BrokerProcess.StartAsync(_folder["data"], "--set", "replies.keepAfterLoss=5 min");
-    }
+    public async Task StartBroker() => _broker = await OwnBroker.StartAsync("--set", "replies.keepAfterLoss=5 min");
 
     [OneTimeTearDown]
-    public async Task StopBroker()
-    {
-        await _broker.DisposeAsync();
-        _folder.Dispose();
-    }
+    public async Task StopBroker() => await _broker.DisposeAsync();
 
     [SetUp]
     public async Task Connect()
     {
         _queue = $"requests-{Guid.NewGuid():N}";
-        _proxy = new CuttableProxy(_broker.Amqp);
+        _proxy = new CuttableProxy(_broker.Endpoint);
         await ConnectResponderAsync();
     }
 
@@ -142,10 +133,7 @@ public sealed class RequestClientTests
         await using var client = Client();
         var asked = client.RequestAsync(_queue, AmqpMessage.FromValue("x"), TimeSpan.FromSeconds(90));
         await _requests.ReceiveAsync();
-        await _broker.KillAsync();
-        var former = _broker;
-        _broker = await former.RestartAsync();
-        await former.DisposeAsync();
+        await _broker.KillAndRestartAsync();
         await _connection.DisposeAsync();
         await ConnectResponderAsync();
         await ReplyAsync(await _requests.ReceiveAsync());
@@ -185,7 +173,7 @@ public sealed class RequestClientTests
 
     private async Task ConnectResponderAsync()
     {
-        _connection = await AmqpConnection.ConnectAsync(new AmqpConnectionOptions { Host = "127.0.0.1", Port = _broker.Amqp.Port });
+        _connection = await AmqpConnection.ConnectAsync(new AmqpConnectionOptions { Host = "127.0.0.1", Port = _broker.Endpoint.Port });
         var session = await _connection.CreateSessionAsync();
         _requests = await session.CreateReceiverAsync(_queue);
         _replies = await session.CreateSenderAsync(address: null);

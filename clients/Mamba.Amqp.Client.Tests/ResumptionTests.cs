@@ -9,22 +9,13 @@ public sealed class ResumptionTests
 {
     private const int Messages = 60;
 
-    private TempDirectory _folder = null!;
-    private BrokerProcess _broker = null!;
+    private OwnBroker _broker = null!;
 
     [SetUp]
-    public async Task StartBroker()
-    {
-        _folder = new TempDirectory();
-        _broker = await BrokerProcess.StartAsync(_folder["data"]);
-    }
+    public async Task StartBroker() => _broker = await OwnBroker.StartAsync();
 
     [TearDown]
-    public async Task StopBroker()
-    {
-        await _broker.DisposeAsync();
-        _folder.Dispose();
-    }
+    public async Task StopBroker() => await _broker.DisposeAsync();
 
     /// <summary>Sends while the broker is killed: the tasks of the calls end with the outcomes that later connections bring.</summary>
     [Test]
@@ -42,7 +33,7 @@ public sealed class ResumptionTests
             }
 
             await (round == 3 ? (Task)Task.WhenAll(outcomes) : outcomes[^(Messages / 8)]);
-            await (round % 2 == 0 ? KillAsync() : connection.DisposeAsync().AsTask());
+            await (round % 2 == 0 ? _broker.KillAndRestartAsync() : connection.DisposeAsync().AsTask());
         }
 
         Assert.That(await Task.WhenAll(outcomes), Has.All.InstanceOf<Accepted>());
@@ -60,7 +51,7 @@ public sealed class ResumptionTests
             var sender = await SenderAsync(connection, first);
             await sender.SendAsync(Durable("settled"));
             _ = sender.SendAsync(Durable("in doubt"));
-            await KillAsync();
+            await _broker.KillAndRestartAsync();
             await Task.WhenAny(sender.Ended);
         }
 
@@ -107,7 +98,7 @@ public sealed class ResumptionTests
                 }
             }
 
-            await KillAsync();
+            await _broker.KillAndRestartAsync();
             await Task.WhenAny(receiver.Ended);
             settled.AddRange(late.ConvertAll(message => receiver.AcceptAsync(message)));
         }
@@ -181,7 +172,7 @@ public sealed class ResumptionTests
             await sender.SendAsync(Durable("not yet"));
             var receiver = await ReceiverAsync(connection, new UnsettledReceipts());
             tag = (await receiver.ReceiveAsync()).Tag;
-            await KillAsync();
+            await _broker.KillAndRestartAsync();
         }
 
         await using var again = await ConnectAsync();
@@ -233,15 +224,7 @@ public sealed class ResumptionTests
     private static Task WithinAsync(Func<Task> test) => test().WaitAsync(TimeSpan.FromMinutes(2));
 
     private Task<AmqpConnection> ConnectAsync() =>
-        AmqpConnection.ConnectAsync(new AmqpConnectionOptions { Host = "127.0.0.1", Port = _broker.Amqp.Port, ContainerId = "once-client" });
-
-    private async Task KillAsync()
-    {
-        await _broker.KillAsync();
-        var killed = _broker;
-        _broker = await killed.RestartAsync();
-        await killed.DisposeAsync();
-    }
+        AmqpConnection.ConnectAsync(new AmqpConnectionOptions { Host = "127.0.0.1", Port = _broker.Endpoint.Port, ContainerId = "once-client" });
 
     private static async Task<AmqpSender> SenderAsync(AmqpConnection connection, UnsettledSends unsettled) =>
         await (await connection.CreateSessionAsync()).CreateSenderAsync("once", new SenderOptions { Name = "once-sender", Unsettled = unsettled });

@@ -11,6 +11,8 @@ internal sealed class RetryRecoveryTests
         Retry = new RetryPolicy { InitialDelay = TimeSpan.FromSeconds(10), Jitter = 0, MaxDelay = TimeSpan.FromMinutes(1) },
     };
 
+    private static readonly string[] Filling = [.. Enumerable.Repeat(new string('f', 60_000), 30)];
+
     [Test]
     public async Task The_wait_goes_on_over_a_crash_and_the_count_is_kept()
     {
@@ -37,9 +39,7 @@ internal sealed class RetryRecoveryTests
     {
         await using var bed = Bed();
         var queue = await bed.QueueAsync();
-        bed.PublishAll(queue, ["a", "b"]);
-        var consumer = TestBed.Consume(queue);
-        consumer.SettleAndWait(Failed(consumer.Take()));
+        FailFirst(bed, queue, "a", "b");
         await bed.Engine.DisposeAsync();
         bed.Clock.Advance(TimeSpan.FromMinutes(1));
         await bed.RestartAsync();
@@ -70,9 +70,7 @@ internal sealed class RetryRecoveryTests
     {
         await using var bed = Bed();
         var queue = await bed.QueueAsync();
-        bed.Publish(queue, "a");
-        var consumer = TestBed.Consume(queue);
-        consumer.SettleAndWait(Failed(consumer.Take()));
+        var consumer = FailFirst(bed, queue, "a");
         bed.Clock.Advance(TimeSpan.FromSeconds(10));
         var taken = consumer.Take();
         consumer.SettleAndWait(Failed(taken) with { RetryAt = bed.Now });
@@ -85,9 +83,7 @@ internal sealed class RetryRecoveryTests
     {
         await using var bed = Bed();
         var queue = await bed.QueueAsync();
-        bed.Publish(queue, "a");
-        var consumer = TestBed.Consume(queue);
-        consumer.SettleAndWait(Failed(consumer.Take()));
+        var consumer = FailFirst(bed, queue, "a");
         bed.Clock.Advance(TimeSpan.FromSeconds(10));
         consumer.SettleAndWait(Failed(consumer.Take()) with { MessageAnnotations = "x"u8.ToArray() });
         bed.Clock.Advance(TimeSpan.FromSeconds(20));
@@ -107,25 +103,17 @@ internal sealed class RetryRecoveryTests
     {
         await using var bed = new TestBed(static options => options with { CompactionMinSegments = 1, DefaultNodeOptions = Backoff });
         var queue = await bed.QueueAsync();
-        bed.PublishAll(queue, ["a", "b"]);
-        var consumer = TestBed.Consume(queue);
-        consumer.SettleAndWait(Failed(consumer.Take()));
+        var consumer = FailFirst(bed, queue, "a", "b");
         var due = bed.Now + 10_000;
         consumer.Close();
         var filler = await bed.QueueAsync("filler");
         for (var round = 0; round < 4; round++)
         {
-            bed.PublishAll(filler, [.. Enumerable.Repeat(new string('f', 60_000), 30)]);
+            bed.PublishAll(filler, Filling);
             bed.Drain("filler");
         }
 
-        TestBed.WaitUntil(
-            () =>
-            {
-                bed.Engine.CompactAsync().GetAwaiter().GetResult();
-                return bed.Events.Count("segment 1 ") > 0;
-            },
-            "the first segment to go");
+        CompactTheFirstSegmentAway(bed);
         await bed.CrashAsync();
         var parked = (await bed.Engine.ListScheduledAsync(new ScheduledQuery { Address = "q" }))[0];
         Assert.That((parked.DueAt, parked.DeliveryCount), Is.EqualTo((due, 1u)));
@@ -146,9 +134,9 @@ internal sealed class RetryRecoveryTests
         await bed.Engine.Compactor.Turn.WaitAsync();
         for (var round = 0; round < 4; round++)
         {
-            bed.PublishAll(filler, [.. Enumerable.Repeat(new string('f', 60_000), 30)]);
+            bed.PublishAll(filler, Filling);
             var drain = TestBed.Consume(filler);
-            foreach (var one in drain.TakeExactly(30))
+            foreach (var one in drain.TakeExactly(Filling.Length))
             {
                 drain.SettleAndWait(Settlement.Accept(one.Token));
             }
@@ -163,13 +151,7 @@ internal sealed class RetryRecoveryTests
         consumer.Subscription.Settle([Failed(taken)], recorder);
         disk.LetGo();
         recorder.Wait();
-        TestBed.WaitUntil(
-            () =>
-            {
-                bed.Engine.CompactAsync().GetAwaiter().GetResult();
-                return bed.Events.Count("segment 1 ") > 0;
-            },
-            "the first segment to go");
+        CompactTheFirstSegmentAway(bed);
         await bed.RestartAsync();
         var parked = (await bed.Engine.ListScheduledAsync(new ScheduledQuery { Address = "q" }))[0];
         Assert.That((parked.DueAt, parked.DeliveryCount), Is.EqualTo((bed.Now + 10_000, 1u)));
@@ -257,6 +239,23 @@ internal sealed class RetryRecoveryTests
     }
 
     private static TestBed Bed() => new(static options => options with { DefaultNodeOptions = Backoff });
+
+    /// <summary>Publishes, and has the first message fail; the consumer that took it.</summary>
+    private static TestConsumer FailFirst(TestBed bed, IMessageNode queue, params string[] texts)
+    {
+        bed.PublishAll(queue, [.. texts]);
+        var consumer = TestBed.Consume(queue);
+        consumer.SettleAndWait(Failed(consumer.Take()));
+        return consumer;
+    }
+
+    private static void CompactTheFirstSegmentAway(TestBed bed) => TestBed.WaitUntil(
+        () =>
+        {
+            bed.Engine.CompactAsync().GetAwaiter().GetResult();
+            return bed.Events.Count("segment 1 ") > 0;
+        },
+        "the first segment to go");
 
     private static Settlement Failed(Taken taken) => new(taken.Token, OutcomeKind.Modified, DeliveryFailed: true);
 

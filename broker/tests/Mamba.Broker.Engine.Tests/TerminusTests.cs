@@ -41,10 +41,7 @@ internal sealed class TerminusTests
     {
         await using var bed = new TestBed();
         var queue = await bed.QueueAsync();
-        bed.PublishAll(queue, ["a", "b", "c"]);
-        var first = TestBed.Consume(queue);
-        first.TakeExactly(2);
-        var held = first.Subscription.Suspend()!;
+        var held = Suspended(bed, queue, 2, "a", "b", "c");
         held.Release(mode);
         held.Release(mode);
         Assert.That(held.Count, Is.Zero);
@@ -97,10 +94,7 @@ internal sealed class TerminusTests
     {
         await using var bed = new TestBed();
         var queue = await bed.QueueAsync();
-        bed.Publish(queue, "a");
-        var first = TestBed.Consume(queue);
-        first.Take();
-        var held = first.Subscription.Suspend()!;
+        var held = Suspended(bed, queue, 1, "a");
         await bed.Engine.DeleteAsync("q");
         Assert.That(held.IsOver, Is.True);
         var other = TestBed.Consume(await bed.QueueAsync());
@@ -114,10 +108,7 @@ internal sealed class TerminusTests
     {
         await using var bed = new TestBed();
         var queue = await bed.QueueAsync();
-        bed.Publish(queue, "a");
-        var first = TestBed.Consume(queue);
-        first.Take();
-        var held = first.Subscription.Suspend()!;
+        var held = Suspended(bed, queue, 1, "a");
         var other = TestBed.Consume(await bed.QueueAsync("other"));
         Assert.That(other.Subscription.Adopt(held, []), Is.False);
         Assert.That(held.Count, Is.EqualTo(1));
@@ -201,7 +192,7 @@ internal sealed class TerminusTests
         var consumer = TestBed.Consume(queue);
         await bed.Engine.DefineTerminusAsync(Outgoing, default, consumer.Subscription);
         Hold(consumer, consumer.TakeExactly(2));
-        var receipts = (await bed.Engine.DefineTerminusAsync(Incoming, default, subscription: null)).Receipts!;
+        var receipts = await ReceiptsAsync(bed);
         await StoreAsync(bed, receipts, "received", "tag"u8.ToArray());
 
         var filler = await bed.QueueAsync("filler");
@@ -225,7 +216,7 @@ internal sealed class TerminusTests
     {
         await using var bed = new TestBed();
         await bed.QueueAsync();
-        var receipts = (await bed.Engine.DefineTerminusAsync(Incoming, default, subscription: null)).Receipts!;
+        var receipts = await ReceiptsAsync(bed);
         await StoreAsync(bed, receipts, "one", "tag-1"u8.ToArray());
         await StoreAsync(bed, receipts, "two", "tag-2"u8.ToArray());
         receipts.Forget("tag-1"u8);
@@ -248,13 +239,25 @@ internal sealed class TerminusTests
     {
         await using var bed = new TestBed();
         var queue = await bed.QueueAsync("small", new NodeOptions { MaxMessages = 1 });
-        var receipts = (await bed.Engine.DefineTerminusAsync(Incoming, default, subscription: null)).Receipts!;
+        var receipts = await ReceiptsAsync(bed);
         bed.Publish(queue, "first");
         var work = bed.Engine.BeginTransaction();
         Assert.That(receipts.Publish(work, queue, bed.Message("second"), default, "tag"u8), Is.EqualTo(PublishOutcome.RejectedFull));
         work.Rollback();
         Assert.That(receipts.List(), Is.Empty);
     }
+
+    /// <summary>What a consumer holds that took so many of these messages, and was suspended.</summary>
+    private static HeldMessages Suspended(TestBed bed, IMessageNode queue, int taken, params string[] texts)
+    {
+        bed.PublishAll(queue, [.. texts]);
+        var consumer = TestBed.Consume(queue);
+        consumer.TakeExactly(taken);
+        return consumer.Subscription.Suspend()!;
+    }
+
+    private static async Task<ReceiptBook> ReceiptsAsync(TestBed bed) =>
+        (await bed.Engine.DefineTerminusAsync(Incoming, default, subscription: null)).Receipts!;
 
     private static async Task StoreAsync(TestBed bed, ReceiptBook receipts, string text, byte[] tag)
     {

@@ -15,7 +15,7 @@ public static class ResumeSendingCases
     public static async Task PartOfMessage(CaseContext c)
     {
         var (link, tag) = await SuspendInPartAsync(c);
-        var again = await ReattachAsync(link.Session, link, new AmqpMap { [tag.ToArray()] = new Received() });
+        var again = await ReattachAsync(link.Session, link, Map(tag, new Received()));
         RequirePart(again, tag);
         var id = await ResumeAsync(again, tag, Payload, new Received());
         Check.Is<Accepted>(await StateAsync(again, id));
@@ -27,7 +27,7 @@ public static class ResumeSendingCases
     public static async Task FromPosition(CaseContext c)
     {
         var (link, tag) = await SuspendInPartAsync(c);
-        var again = await ReattachAsync(link.Session, link, new AmqpMap { [tag.ToArray()] = new Received() });
+        var again = await ReattachAsync(link.Session, link, Map(tag, new Received()));
         var part = RequirePart(again, tag);
         var from = (int)part.SectionOffset;
         Check.Equal(part.SectionNumber, 0u);
@@ -41,12 +41,12 @@ public static class ResumeSendingCases
     public static async Task Aborted(CaseContext c)
     {
         var (link, tag) = await SuspendInPartAsync(c);
-        var again = await ReattachAsync(link.Session, link, new AmqpMap { [tag.ToArray()] = new Received() });
+        var again = await ReattachAsync(link.Session, link, Map(tag, new Received()));
         RequirePart(again, tag);
         await ResumeAsync(again, tag, [], aborted: true);
         await again.DetachAsync(closed: false);
-        var third = await ReattachAsync(link.Session, again, new AmqpMap { [tag.ToArray()] = new Received() });
-        Check.That(third.Remote.Unsettled?.ContainsKey(tag.ToArray()) != true, "a map without the aborted delivery");
+        var third = await ReattachAsync(link.Session, again, Map(tag, new Received()));
+        CheckAbsent(third, tag, "the aborted delivery");
         Check.Equal(await ContentsAsync(link.Session, Address(link)), "");
     }
 
@@ -82,10 +82,8 @@ public static class ResumeSendingCases
     [Case("RESUME-22", "2.6.13", "A delivery whose outcome was lost with the connection is in the broker's map, and is not stored twice")]
     public static async Task NotTwice(CaseContext c)
     {
-        var container = c.Name();
-        var (link, tag) = await LoseOutcomeAsync(c, container);
-        var second = await c.BeginAsync(open => open.ContainerId = container);
-        var again = await ReattachAsync(second, link, new AmqpMap { [tag.ToArray()] = new Received() });
+        var (link, tag, second) = await LoseOutcomeAsync(c);
+        var again = await ReattachAsync(second, link, Map(tag, new Received()));
         Check.Is<Accepted>(StateIn(again, tag), "the broker's state");
         var id = await ResumeAsync(again, tag, Payload);
         Check.Is<Accepted>(await StateAsync(again, id));
@@ -96,37 +94,31 @@ public static class ResumeSendingCases
     [Case("RESUME-23", "3.4.6", "A delivery that both sides hold accepted is settled by a transfer without data")]
     public static async Task SettledWithoutData(CaseContext c)
     {
-        var container = c.Name();
-        var (link, tag) = await LoseOutcomeAsync(c, container);
-        var second = await c.BeginAsync(open => open.ContainerId = container);
-        var again = await ReattachAsync(second, link, new AmqpMap { [tag.ToArray()] = Accepted.Instance });
+        var (link, tag, second) = await LoseOutcomeAsync(c);
+        var again = await ReattachAsync(second, link, Map(tag, Accepted.Instance));
         StateIn(again, tag);
         await ResumeAsync(again, tag, [], Accepted.Instance, settled: true);
         await again.DetachAsync(closed: false);
-        var third = await ReattachAsync(second, again, new AmqpMap { [tag.ToArray()] = Accepted.Instance });
-        Check.That(third.Remote.Unsettled?.ContainsKey(tag.ToArray()) != true, "a map without what was settled");
+        var third = await ReattachAsync(second, again, Map(tag, Accepted.Instance));
+        CheckAbsent(third, tag, "what was settled");
         Check.Equal(await ContentsAsync(second, Address(link)), "resume me");
     }
 
     [Case("RESUME-24", "2.6.13", "What only the broker lists counts as settled: it is in no later map")]
     public static async Task OnlyBroker(CaseContext c)
     {
-        var container = c.Name();
-        var (link, tag) = await LoseOutcomeAsync(c, container);
-        var second = await c.BeginAsync(open => open.ContainerId = container);
+        var (link, tag, second) = await LoseOutcomeAsync(c);
         var again = await ReattachAsync(second, link, new AmqpMap());
         await again.DetachAsync(closed: false);
-        var third = await ReattachAsync(second, again, new AmqpMap { [tag.ToArray()] = new Received() });
-        Check.That(third.Remote.Unsettled?.ContainsKey(tag.ToArray()) != true, "a map without the delivery");
+        var third = await ReattachAsync(second, again, Map(tag, new Received()));
+        CheckAbsent(third, tag, "the delivery");
     }
 
     [Case("RESUME-25", "3.4.6", "A sender that has another outcome is right: the broker echoes it and settles", Covers = "messaging.3.4.6-14")]
     public static async Task SendersOutcomeCounts(CaseContext c)
     {
-        var container = c.Name();
-        var (link, tag) = await LoseOutcomeAsync(c, container);
-        var second = await c.BeginAsync(open => open.ContainerId = container);
-        var again = await ReattachAsync(second, link, new AmqpMap { [tag.ToArray()] = Released.Instance });
+        var (link, tag, second) = await LoseOutcomeAsync(c);
+        var again = await ReattachAsync(second, link, Map(tag, Released.Instance));
         StateIn(again, tag);
         var id = await ResumeAsync(again, tag, [], Released.Instance);
         Check.Is<Released>(await again.OutcomeAsync(id), "the outcome, echoed and settled");
@@ -139,8 +131,8 @@ public static class ResumeSendingCases
         var link = await SendToAsync(session, await c.QueueAsync());
         await link.DetachAsync(closed: false);
         var tag = new DeliveryTag("never arrived"u8);
-        var again = await ReattachAsync(session, link, new AmqpMap { [tag.ToArray()] = new Received() });
-        Check.That(again.Remote.Unsettled?.ContainsKey(tag.ToArray()) != true, "a map without what never arrived");
+        var again = await ReattachAsync(session, link, Map(tag, new Received()));
+        CheckAbsent(again, tag, "what never arrived");
         Check.Is<Accepted>(await StateAsync(again, await again.SendAsync(Payload, change: t => t with { DeliveryTag = tag })));
         Check.Equal(await ContentsAsync(session, Address(link)), "resume me");
     }
@@ -158,15 +150,19 @@ public static class ResumeSendingCases
         return (link, transfer.DeliveryTag!.Value);
     }
 
-    /// <summary>A sender whose connection is lost when the broker has stored a message; the outcome is not settled.</summary>
-    private static async Task<(SenderLink Link, DeliveryTag Tag)> LoseOutcomeAsync(CaseContext c, string container)
+    /// <summary>
+    /// A sender whose connection is lost when the broker has stored a message; the outcome is not settled. And the container's next
+    /// session, on another connection.
+    /// </summary>
+    private static async Task<(SenderLink Link, DeliveryTag Tag, Session Next)> LoseOutcomeAsync(CaseContext c)
     {
+        var container = c.Name();
         var session = await c.BeginAsync(open => open.ContainerId = container);
         var link = await SendToAsync(session, await c.QueueAsync());
         var tag = new DeliveryTag("only once"u8);
         await StateAsync(link, await link.SendAsync(Payload, change: t => t with { DeliveryTag = tag }));
         await session.Wire.DisposeAsync();
-        return (link, tag);
+        return (link, tag, await c.BeginAsync(open => open.ContainerId = container));
     }
 
     private static Received RequirePart(SenderLink again, DeliveryTag tag) => StateIn(again, tag) as Received
@@ -177,6 +173,11 @@ public static class ResumeSendingCases
         MapOf(again.Remote);
         return Mamba.Amqp.Endpoints.UnsettledMap.Read(again.Remote.Unsettled).GetValueOrDefault(tag);
     }
+
+    private static AmqpMap Map(DeliveryTag tag, DeliveryState state) => new() { [tag.ToArray()] = state };
+
+    private static void CheckAbsent(SenderLink again, DeliveryTag tag, string what) =>
+        Check.That(again.Remote.Unsettled?.ContainsKey(tag.ToArray()) != true, $"a map without {what}");
 
     private static string Address(SenderLink link) => ((Target)link.Local.Target!).Address!;
 }

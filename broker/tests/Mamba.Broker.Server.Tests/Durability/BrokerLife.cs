@@ -7,38 +7,21 @@ namespace Mamba.Broker.Server.Tests.Durability;
 /// <summary>A broker of one test, over one data directory and more than one process.</summary>
 internal sealed class BrokerLife : IAsyncDisposable
 {
-    private readonly TempDirectory _folder;
+    private readonly OwnBroker _own;
 
-    private BrokerLife(TempDirectory folder, BrokerProcess broker)
-    {
-        _folder = folder;
-        Broker = broker;
-    }
+    private BrokerLife(OwnBroker own) => _own = own;
 
-    public BrokerProcess Broker { get; private set; }
+    public BrokerProcess Broker => _own.Process;
 
-    public IPEndPoint Endpoint => Broker.Amqp;
+    public IPEndPoint Endpoint => _own.Endpoint;
 
-    public static async Task<BrokerLife> StartAsync(params string[] settings)
-    {
-        var folder = new TempDirectory();
-        string[] arguments = ["--set", "stop.timeout=1 s", .. settings.SelectMany(static setting => new[] { "--set", setting })];
-        return new BrokerLife(folder, await BrokerProcess.StartAsync(folder["data"], arguments));
-    }
+    public static async Task<BrokerLife> StartAsync(params string[] settings) =>
+        new(await OwnBroker.StartAsync(["--set", "stop.timeout=1 s", .. settings.SelectMany(static setting => new[] { "--set", setting })]));
 
     /// <summary>kill -9, and another process over what is on disk.</summary>
-    public async Task KillAndRestartAsync()
-    {
-        await Broker.KillAsync();
-        await RestartAsync();
-    }
+    public Task KillAndRestartAsync() => _own.KillAndRestartAsync();
 
-    public async Task RestartAsync()
-    {
-        var ended = Broker;
-        Broker = await ended.RestartAsync();
-        await ended.DisposeAsync();
-    }
+    public Task RestartAsync() => _own.RestartAsync();
 
     /// <summary>What a queue holds, taken off it, oldest first.</summary>
     public async Task<List<ReceivedMessage>> DrainAsync(string queue, int atLeast = 0)
@@ -60,9 +43,5 @@ internal sealed class BrokerLife : IAsyncDisposable
         await peer.CloseAsync();
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        await Broker.DisposeAsync();
-        _folder.Dispose();
-    }
+    public ValueTask DisposeAsync() => _own.DisposeAsync();
 }

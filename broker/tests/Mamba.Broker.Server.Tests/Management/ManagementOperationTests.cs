@@ -7,46 +7,24 @@ namespace Mamba.Broker.Server.Tests.Management;
 
 /// <summary>What can be done with queues, topics, subscriptions, connections and links over the wire.</summary>
 [TestFixture]
-internal sealed class ManagementOperationTests() : RunningBroker("limits.maxMessageSize=1 MiB")
+internal sealed class ManagementOperationTests() : ManagedBroker("limits.maxMessageSize=1 MiB")
 {
     private const string Queue = "org.mamba.queue";
     private const string Topic = "org.mamba.topic";
     private const string Subscription = "org.mamba.subscription";
     private const string Connection = "org.mamba.connection";
 
-    private static int _number;
-    private ManagementPeer _peer = null!;
-    private RawPeer _producer = null!;
-    private uint _links;
-    private uint _published;
-
-    [SetUp]
-    public async Task Connect()
-    {
-        _links = 0;
-        _published = 0;
-        _peer = await ManagementPeer.ConnectAsync(Endpoint);
-        _producer = await RawPeer.BeginAsync(Endpoint);
-    }
-
-    [TearDown]
-    public async Task Disconnect()
-    {
-        await _peer.DisposeAsync();
-        await _producer.DisposeAsync();
-    }
-
     [Test]
     public async Task A_queue_is_made_with_settings_used_purged_and_deleted()
     {
         var name = Unique("q");
-        var created = await _peer.AskAsync("CREATE", Queue, name, new AmqpMap { { "maxMessages", 3 }, { "maxDeliveries", 2u }, { "deadLetterAddress", "dead" } });
+        var created = await Peer.AskAsync("CREATE", Queue, name, new AmqpMap { { "maxMessages", 3 }, { "maxDeliveries", 2u }, { "deadLetterAddress", "dead" } });
         Assert.That((created.Status, created.Description), Is.EqualTo((201, "Created")));
         Assert.That(created.Map["identity"], Is.EqualTo($"queue/{name}"));
         Assert.That((created.Map["maxMessages"], created.Map["maxDeliveries"], created.Map["deadLetterAddress"]), Is.EqualTo((3L, 2L, "dead")));
         Assert.That((created.Map["durable"], created.Map["temporary"], created.Map["depth"]), Is.EqualTo((true, false, 0L)));
         await PublishAsync(name, 3);
-        var read = await _peer.AskAsync("READ", Queue, name);
+        var read = await Peer.AskAsync("READ", Queue, name);
         Assert.That((read.Map["depth"], read.Map["enqueued"], read.Map["producers"], read.Map["consumers"]), Is.EqualTo((3L, 3L, 1L, 0L)));
         await using (var other = await RawPeer.BeginAsync(Endpoint))
         {
@@ -54,29 +32,29 @@ internal sealed class ManagementOperationTests() : RunningBroker("limits.maxMess
             Assert.That(await other.PublishAsync(0, 0, Frames.Message("one too many")), Is.TypeOf<Rejected>());
         }
 
-        Assert.That((await _peer.AskAsync("PURGE", Queue, name)).Map["purged"], Is.EqualTo(3L));
-        Assert.That((await _peer.AskAsync("READ", more: new AmqpMap { { "identity", $"queue/{name}" } })).Map["depth"], Is.Zero);
-        Assert.That((await _peer.AskAsync("DELETE", Queue, name)).Status, Is.EqualTo(204));
-        Assert.That((await _peer.AskAsync("READ", Queue, name)).Status, Is.EqualTo(404));
+        Assert.That((await Peer.AskAsync("PURGE", Queue, name)).Map["purged"], Is.EqualTo(3L));
+        Assert.That((await Peer.AskAsync("READ", more: new AmqpMap { { "identity", $"queue/{name}" } })).Map["depth"], Is.Zero);
+        Assert.That((await Peer.AskAsync("DELETE", Queue, name)).Status, Is.EqualTo(204));
+        Assert.That((await Peer.AskAsync("READ", Queue, name)).Status, Is.EqualTo(404));
     }
 
     [Test]
     public async Task What_is_there_is_not_made_again()
     {
         var name = Unique("q");
-        Assert.That((await _peer.AskAsync("CREATE", Queue, name)).Status, Is.EqualTo(201));
-        var again = await _peer.AskAsync("CREATE", Queue, name);
+        Assert.That((await Peer.AskAsync("CREATE", Queue, name)).Status, Is.EqualTo(201));
+        var again = await Peer.AskAsync("CREATE", Queue, name);
         Assert.That(again.Status, Is.EqualTo(409));
         Assert.That(again.Description, Does.Contain($"There is a queue '{name}' already"));
-        Assert.That((await _peer.AskAsync("CREATE", Topic, name)).Status, Is.EqualTo(409));
-        Assert.That((await _peer.AskAsync("READ", Topic, name)).Status, Is.EqualTo(404), "a queue is no topic");
+        Assert.That((await Peer.AskAsync("CREATE", Topic, name)).Status, Is.EqualTo(409));
+        Assert.That((await Peer.AskAsync("READ", Topic, name)).Status, Is.EqualTo(404), "a queue is no topic");
     }
 
     [TestCase("$management", 403)]
     [TestCase("temp-1", 403)]
     [TestCase("a\u0001b", 400)]
     public async Task Names_that_cannot_be_are_refused(string name, int status) =>
-        Assert.That((await _peer.AskAsync("CREATE", Queue, name)).Status, Is.EqualTo(status));
+        Assert.That((await Peer.AskAsync("CREATE", Queue, name)).Status, Is.EqualTo(status));
 
     [Test]
     public async Task A_wrong_or_unknown_attribute_makes_nothing()
@@ -84,11 +62,11 @@ internal sealed class ManagementOperationTests() : RunningBroker("limits.maxMess
         var name = Unique("q");
         foreach (var body in new AmqpMap[] { new() { { "maxMesages", 3 } }, new() { { "maxMessages", -1 } }, new() { { "durable", "perhaps" } }, new() { { "name", "other" } }, new() { { "depth", 5 } } })
         {
-            var answer = await _peer.AskAsync("CREATE", Queue, name, body);
+            var answer = await Peer.AskAsync("CREATE", Queue, name, body);
             Assert.That(answer.Status, Is.EqualTo(400), answer.Description);
         }
 
-        Assert.That((await _peer.AskAsync("READ", Queue, name)).Status, Is.EqualTo(404));
+        Assert.That((await Peer.AskAsync("READ", Queue, name)).Status, Is.EqualTo(404));
     }
 
     [Test]
@@ -96,13 +74,13 @@ internal sealed class ManagementOperationTests() : RunningBroker("limits.maxMess
     {
         var name = Unique("q");
         await PublishAsync(name, 1);
-        var full = await _peer.AskAsync("DELETE", Queue, name, new AmqpMap { { "ifEmpty", true } });
+        var full = await Peer.AskAsync("DELETE", Queue, name, new AmqpMap { { "ifEmpty", true } });
         Assert.That((full.Status, full.Description), Is.EqualTo((409, $"'{name}' has 1 messages, and is kept as ifEmpty asks.")));
         await using var consumer = await RawPeer.BeginAsync(Endpoint);
         await consumer.AttachReceiverAsync(0, name, credit: 0);
-        Assert.That((await _peer.AskAsync("DELETE", Queue, name, new AmqpMap { { "ifUnused", true } })).Status, Is.EqualTo(409));
-        Assert.That((await _peer.AskAsync("DELETE", Queue, name, new AmqpMap { { "force", true } })).Status, Is.EqualTo(400));
-        Assert.That((await _peer.AskAsync("DELETE", Queue, name)).Status, Is.EqualTo(204));
+        Assert.That((await Peer.AskAsync("DELETE", Queue, name, new AmqpMap { { "ifUnused", true } })).Status, Is.EqualTo(409));
+        Assert.That((await Peer.AskAsync("DELETE", Queue, name, new AmqpMap { { "force", true } })).Status, Is.EqualTo(400));
+        Assert.That((await Peer.AskAsync("DELETE", Queue, name)).Status, Is.EqualTo(204));
         Assert.That((await consumer.NextAsync<Detach>()).Error!.Condition, Is.EqualTo(ErrorCondition.ResourceDeleted));
     }
 
@@ -110,8 +88,8 @@ internal sealed class ManagementOperationTests() : RunningBroker("limits.maxMess
     public async Task A_durable_subscription_is_made_before_its_consumer_comes()
     {
         var topic = Unique("t");
-        Assert.That((await _peer.AskAsync("CREATE", Topic, topic)).Status, Is.EqualTo(201));
-        var created = await _peer.AskAsync("CREATE", Subscription, "app:news", new AmqpMap { { "topic", topic }, { "selector", "colour = 'red'" } });
+        Assert.That((await Peer.AskAsync("CREATE", Topic, topic)).Status, Is.EqualTo(201));
+        var created = await Peer.AskAsync("CREATE", Subscription, "app:news", new AmqpMap { { "topic", topic }, { "selector", "colour = 'red'" } });
         Assert.That(created.Status, Is.EqualTo(201), created.Description);
         Assert.That((created.Map["selector"], created.Map["clientId"], created.Map["subscriptionName"], created.Map["shared"]), Is.EqualTo(("colour = 'red'", "app", "news", false)));
         await using (var publisher = await RawPeer.BeginAsync(Endpoint))
@@ -124,12 +102,12 @@ internal sealed class ManagementOperationTests() : RunningBroker("limits.maxMess
             }
         }
 
-        Assert.That((await _peer.AskAsync("READ", Subscription, "app:news")).Map["depth"], Is.EqualTo(1L), "what the selector lets through");
-        Assert.That((await _peer.AskAsync("READ", Topic, topic)).Map["depth"], Is.EqualTo(1L));
-        Assert.That((await _peer.AskAsync("CREATE", Subscription, "app:news", new AmqpMap { { "topic", topic } })).Status, Is.EqualTo(409));
-        Assert.That((await _peer.AskAsync("PURGE", Subscription, "app:news")).Map["purged"], Is.EqualTo(1L));
-        Assert.That((await _peer.AskAsync("DELETE", Subscription, "app:news")).Status, Is.EqualTo(204));
-        Assert.That((await _peer.AskAsync("READ", Subscription, "app:news")).Status, Is.EqualTo(404));
+        Assert.That((await Peer.AskAsync("READ", Subscription, "app:news")).Map["depth"], Is.EqualTo(1L), "what the selector lets through");
+        Assert.That((await Peer.AskAsync("READ", Topic, topic)).Map["depth"], Is.EqualTo(1L));
+        Assert.That((await Peer.AskAsync("CREATE", Subscription, "app:news", new AmqpMap { { "topic", topic } })).Status, Is.EqualTo(409));
+        Assert.That((await Peer.AskAsync("PURGE", Subscription, "app:news")).Map["purged"], Is.EqualTo(1L));
+        Assert.That((await Peer.AskAsync("DELETE", Subscription, "app:news")).Status, Is.EqualTo(204));
+        Assert.That((await Peer.AskAsync("READ", Subscription, "app:news")).Status, Is.EqualTo(404));
     }
 
     [TestCase("news", null, null, "client:subscription")]
@@ -146,7 +124,7 @@ internal sealed class ManagementOperationTests() : RunningBroker("limits.maxMess
             body.Add(key, value);
         }
 
-        var answer = await _peer.AskAsync("CREATE", Subscription, name, body);
+        var answer = await Peer.AskAsync("CREATE", Subscription, name, body);
         Assert.That(answer.Status, Is.EqualTo(400));
         Assert.That(answer.Description, Does.Contain(part));
     }
@@ -154,11 +132,11 @@ internal sealed class ManagementOperationTests() : RunningBroker("limits.maxMess
     [Test]
     public async Task A_subscription_needs_a_topic_that_is_there()
     {
-        Assert.That((await _peer.AskAsync("CREATE", Subscription, "app:x")).Description, Does.Contain("'topic'"));
-        Assert.That((await _peer.AskAsync("CREATE", Subscription, "app:x", new AmqpMap { { "topic", Unique("none") } })).Status, Is.EqualTo(404));
+        Assert.That((await Peer.AskAsync("CREATE", Subscription, "app:x")).Description, Does.Contain("'topic'"));
+        Assert.That((await Peer.AskAsync("CREATE", Subscription, "app:x", new AmqpMap { { "topic", Unique("none") } })).Status, Is.EqualTo(404));
         var queue = Unique("q");
-        await _peer.AskAsync("CREATE", Queue, queue);
-        Assert.That((await _peer.AskAsync("CREATE", Subscription, "app:x", new AmqpMap { { "topic", queue } })).Status, Is.EqualTo(400));
+        await Peer.AskAsync("CREATE", Queue, queue);
+        Assert.That((await Peer.AskAsync("CREATE", Subscription, "app:x", new AmqpMap { { "topic", queue } })).Status, Is.EqualTo(400));
     }
 
     [Test]
@@ -177,8 +155,8 @@ internal sealed class ManagementOperationTests() : RunningBroker("limits.maxMess
         }));
         await consumer.NextAsync<Attach>();
         var name = $"{container}:sub";
-        Assert.That((await _peer.AskAsync("READ", Subscription, name)).Map["consumers"], Is.EqualTo(1L));
-        var refused = await _peer.AskAsync("DELETE", Subscription, name);
+        Assert.That((await Peer.AskAsync("READ", Subscription, name)).Map["consumers"], Is.EqualTo(1L));
+        var refused = await Peer.AskAsync("DELETE", Subscription, name);
         Assert.That(refused.Status, Is.EqualTo(409));
         Assert.That(refused.Description, Does.Contain("active consumers"));
     }
@@ -189,9 +167,9 @@ internal sealed class ManagementOperationTests() : RunningBroker("limits.maxMess
         var container = Unique("victim");
         await using var victim = await RawPeer.BeginAsync(Endpoint, container);
         await victim.AttachSenderAsync(0, Unique("q"));
-        var found = (await QueryAsync(Connection, "name", "containerId", "user", "links")).Single(row => container.Equals(row[1]));
+        var found = (await Peer.QueryAsync(Connection, null, "name", "containerId", "user", "links")).Single(row => container.Equals(row[1]));
         Assert.That((found[2], found[3]), Is.EqualTo(("anonymous", 1L)));
-        var closed = await _peer.AskAsync("DELETE", Connection, (string)found[0]!, new AmqpMap { { "reason", "maintenance" } });
+        var closed = await Peer.AskAsync("DELETE", Connection, (string)found[0]!, new AmqpMap { { "reason", "maintenance" } });
         Assert.That(closed.Status, Is.EqualTo(204));
         var close = await victim.NextAsync<Close>();
         Assert.That(close.Error!.Condition, Is.EqualTo(ErrorCondition.ConnectionForced));
@@ -203,7 +181,7 @@ internal sealed class ManagementOperationTests() : RunningBroker("limits.maxMess
     {
         var container = Unique("own");
         await using var own = await ManagementPeer.ConnectAsync(Endpoint, container);
-        var name = (string)(await QueryAsync(Connection, "name", "containerId")).Single(row => container.Equals(row[1]))[0]!;
+        var name = (string)(await Peer.QueryAsync(Connection, null, "name", "containerId")).Single(row => container.Equals(row[1]))[0]!;
         Assert.That((await own.AskAsync("DELETE", Connection, name)).Status, Is.EqualTo(403));
         Assert.That((await own.AskAsync("READ", Connection, name)).Map["containerId"], Is.EqualTo(container));
     }
@@ -212,7 +190,7 @@ internal sealed class ManagementOperationTests() : RunningBroker("limits.maxMess
     [TestCase("0")]
     [TestCase("99999999999999999999")]
     public async Task A_connection_that_is_not_there_is_not_found(string name) =>
-        Assert.That((await _peer.AskAsync("READ", Connection, name)).Status, Is.EqualTo(404));
+        Assert.That((await Peer.AskAsync("READ", Connection, name)).Status, Is.EqualTo(404));
 
     [Test]
     public async Task Consumers_and_producers_are_listed_with_their_credit()
@@ -225,12 +203,12 @@ internal sealed class ManagementOperationTests() : RunningBroker("limits.maxMess
         await PublishAsync(name, 1);
         await other.SendAsync(Frames.Credit(1, 5));
         await other.ReceiveAsync();
-        var consumer = (await QueryAsync("org.mamba.consumer", "name", "address", "credit", "unsettled", "linkName")).Single(row => name.Equals(row[1]));
+        var consumer = (await Peer.QueryAsync("org.mamba.consumer", null, "name", "address", "credit", "unsettled", "linkName")).Single(row => name.Equals(row[1]));
         Assert.That((consumer[2], consumer[3], consumer[4]), Is.EqualTo((4L, 1L, $"r1-{name}")));
-        Assert.That((await _peer.AskAsync("READ", "org.mamba.consumer", (string)consumer[0]!)).Map["address"], Is.EqualTo(name));
-        var producers = await QueryAsync("org.mamba.producer", "address", "linkName");
+        Assert.That((await Peer.AskAsync("READ", "org.mamba.consumer", (string)consumer[0]!)).Map["address"], Is.EqualTo(name));
+        var producers = await Peer.QueryAsync("org.mamba.producer", null, "address", "linkName");
         Assert.That(producers.Count(row => name.Equals(row[0])), Is.EqualTo(2), "the one here and the one that published");
-        Assert.That((await _peer.AskAsync("READ", "org.mamba.consumer", "0/none")).Status, Is.EqualTo(404));
+        Assert.That((await Peer.AskAsync("READ", "org.mamba.consumer", "0/none")).Status, Is.EqualTo(404));
     }
 
     [Test]
@@ -238,42 +216,23 @@ internal sealed class ManagementOperationTests() : RunningBroker("limits.maxMess
     {
         await using var other = await RawPeer.BeginAsync(Endpoint);
         var address = await other.AttachDynamicReceiverAsync(0);
-        var read = await _peer.AskAsync("READ", Queue, address);
+        var read = await Peer.AskAsync("READ", Queue, address);
         Assert.That((read.Map["temporary"], read.Map["durable"], read.Map["consumers"]), Is.EqualTo((true, false, 1L)));
-        Assert.That((await _peer.AskAsync("DELETE", Queue, address)).Status, Is.EqualTo(403));
+        Assert.That((await Peer.AskAsync("DELETE", Queue, address)).Status, Is.EqualTo(403));
     }
 
     [Test]
     public async Task The_broker_tells_about_itself()
     {
-        var broker = (await _peer.AskAsync("READ", "org.mamba.broker", "broker")).Map;
+        var broker = (await Peer.AskAsync("READ", "org.mamba.broker", "broker")).Map;
         Assert.That((broker["product"], broker["takesDurableMessages"]), Is.EqualTo(("Mamba", true)));
         Assert.That(broker["connections"], Is.GreaterThanOrEqualTo(2L));
-        var types = (await _peer.AskAsync("GET-TYPES")).Map;
+        var types = (await Peer.AskAsync("GET-TYPES")).Map;
         Assert.That(types.Count, Is.EqualTo(10));
-        foreach (var (type, attributes) in (await _peer.AskAsync("GET-ATTRIBUTES")).Map)
+        foreach (var (type, attributes) in (await Peer.AskAsync("GET-ATTRIBUTES")).Map)
         {
-            var rows = await QueryAsync((string)type, [.. ((List<object?>)attributes!).Cast<string>()]);
+            var rows = await Peer.QueryAsync((string)type, null, [.. ((List<object?>)attributes!).Cast<string>()]);
             Assert.That(rows.TrueForAll(row => row[2] is string name && name.Equals(type)), Is.True, type.ToString());
-        }
-    }
-
-    private static string Unique(string what) => $"{what}-{Interlocked.Increment(ref _number)}";
-
-    private async Task<List<List<object?>>> QueryAsync(string type, params string[] attributes)
-    {
-        var answer = await _peer.AskAsync("QUERY", body: new AmqpMap { { "attributeNames", new List<object?>(attributes) } }, more: new AmqpMap { { "entityType", type } });
-        Assert.That(answer.Status, Is.EqualTo(200), answer.Description);
-        return [.. ((List<object?>)answer.Map["results"]!).Cast<List<object?>>()];
-    }
-
-    /// <summary>Sends messages to a queue on a connection of its own; its link stays.</summary>
-    private async Task PublishAsync(string queue, int count)
-    {
-        await _producer.AttachSenderAsync(_links++, queue);
-        for (var i = 0; i < count; i++)
-        {
-            Assert.That(await _producer.PublishAsync(_links - 1, _published++, Frames.Message($"m{i}", durable: true)), Is.TypeOf<Accepted>());
         }
     }
 }

@@ -86,6 +86,16 @@ internal sealed class ManagementPeer : IAsyncDisposable
         return answer.Map[attribute];
     }
 
+    /// <summary>The rows of a query: of each entity that fits the filters, so many attributes.</summary>
+    public async Task<List<List<object?>>> QueryAsync(string type, AmqpMap? filters, params string[] attributes)
+    {
+        var more = filters?.Clone() ?? [];
+        more.Add("entityType", type);
+        var answer = await AskAsync("QUERY", body: new AmqpMap { { "attributeNames", new List<object?>(attributes) } }, more: more);
+        Assert.That(answer.Status, Is.EqualTo(200), answer.Description);
+        return [.. ((List<object?>)answer.Map["results"]!).Cast<List<object?>>()];
+    }
+
     public ValueTask DisposeAsync() => Raw.DisposeAsync();
 }
 

@@ -8,7 +8,7 @@ namespace Mamba.Broker.Server.Tests.Management;
 
 /// <summary>Settings that requests give and change, paused subscriptions, and requests by the anonymous terminus.</summary>
 [TestFixture]
-internal sealed class ManagementUpdateTests() : RunningBroker("limits.maxTransactionOperations=100")
+internal sealed class ManagementUpdateTests() : ManagedBroker("limits.maxTransactionOperations=100")
 {
     private const string Queue = "org.mamba.queue";
     private const string Topic = "org.mamba.topic";
@@ -22,27 +22,18 @@ internal sealed class ManagementUpdateTests() : RunningBroker("limits.maxTransac
         { "retryOrder", "group" },
     };
 
-    private static int _number;
-    private ManagementPeer _peer = null!;
-
-    [SetUp]
-    public async Task Connect() => _peer = await ManagementPeer.ConnectAsync(Endpoint);
-
-    [TearDown]
-    public async Task Disconnect() => await _peer.DisposeAsync();
-
     [TestCase(Queue)]
     [TestCase(Topic)]
     public async Task Every_setting_can_be_given_and_changed(string type)
     {
         var name = Unique("n");
-        Assert.That(Settings(await _peer.AskAsync("CREATE", type, name, Everything), 201), Is.EqualTo(Everything));
+        Assert.That(Settings(await Peer.AskAsync("CREATE", type, name, Everything), 201), Is.EqualTo(Everything));
         var other = new AmqpMap { { "maxMessages", 0 }, { "overflow", "block" }, { "lastValueKey", "" }, { "retryDelay", 0 }, { "maxDeliveries", 9u } };
-        var changed = Settings(await _peer.AskAsync("UPDATE", type, name, other), 200);
+        var changed = Settings(await Peer.AskAsync("UPDATE", type, name, other), 200);
         Assert.That((changed["maxMessages"], changed["overflow"], changed["lastValueKey"], changed["maxDeliveries"]), Is.EqualTo((0L, "block", (object?)null, 9L)));
         Assert.That((changed["retryDelay"], changed["retryOrder"]), Is.EqualTo((0L, "group")));
         Assert.That((changed["maxBytes"], changed["deadLetterAddress"], changed["singleActiveConsumer"]), Is.EqualTo((2_000L, "dead", true)), "what was not named");
-        Assert.That(Settings(await _peer.AskAsync("READ", type, name), 200), Is.EqualTo(changed));
+        Assert.That(Settings(await Peer.AskAsync("READ", type, name), 200), Is.EqualTo(changed));
     }
 
     [Test]
@@ -57,8 +48,8 @@ internal sealed class ManagementUpdateTests() : RunningBroker("limits.maxTransac
         }
 
         given.Add("topic", topic);
-        Assert.That(Settings(await _peer.AskAsync("CREATE", Subscription, name, given), 201), Is.EqualTo(Everything));
-        var changed = Settings(await _peer.AskAsync("UPDATE", Subscription, name, new AmqpMap { { "maxLength", 77 } }), 200);
+        Assert.That(Settings(await Peer.AskAsync("CREATE", Subscription, name, given), 201), Is.EqualTo(Everything));
+        var changed = Settings(await Peer.AskAsync("UPDATE", Subscription, name, new AmqpMap { { "maxLength", 77 } }), 200);
         Assert.That((changed["maxMessages"], changed["maxDeliveries"]), Is.EqualTo((77L, 4L)));
     }
 
@@ -66,12 +57,12 @@ internal sealed class ManagementUpdateTests() : RunningBroker("limits.maxTransac
     public async Task A_subscription_may_have_a_setting_that_its_topic_has_changed()
     {
         var topic = Unique("t");
-        await _peer.AskAsync("CREATE", Topic, topic, new AmqpMap { { "maxMessages", 5 } });
-        var own = await _peer.AskAsync("CREATE", Subscription, $"own:{topic}", new AmqpMap { { "topic", topic }, { "maxMessages", 0 } });
+        await Peer.AskAsync("CREATE", Topic, topic, new AmqpMap { { "maxMessages", 5 } });
+        var own = await Peer.AskAsync("CREATE", Subscription, $"own:{topic}", new AmqpMap { { "topic", topic }, { "maxMessages", 0 } });
         Assert.That(Settings(own, 201)["maxMessages"], Is.Zero);
-        var read = await _peer.AskAsync("READ", Subscription, $"own:{topic}");
-        Assert.That((await _peer.AskAsync("UPDATE", Subscription, $"own:{topic}", read.Map)).Status, Is.EqualTo(200));
-        var other = await _peer.AskAsync("CREATE", Subscription, $"other:{topic}", new AmqpMap { { "topic", topic } });
+        var read = await Peer.AskAsync("READ", Subscription, $"own:{topic}");
+        Assert.That((await Peer.AskAsync("UPDATE", Subscription, $"own:{topic}", read.Map)).Status, Is.EqualTo(200));
+        var other = await Peer.AskAsync("CREATE", Subscription, $"other:{topic}", new AmqpMap { { "topic", topic } });
         Assert.That(Settings(other, 201)["maxMessages"], Is.EqualTo(5L));
     }
 
@@ -79,9 +70,9 @@ internal sealed class ManagementUpdateTests() : RunningBroker("limits.maxTransac
     public async Task What_was_read_can_be_sent_back_with_changes()
     {
         var name = Unique("q");
-        var read = (await _peer.AskAsync("CREATE", Queue, name)).Map;
+        var read = (await Peer.AskAsync("CREATE", Queue, name)).Map;
         read["maxMessages"] = 5L;
-        Assert.That(Settings(await _peer.AskAsync("UPDATE", Queue, name, read), 200)["maxMessages"], Is.EqualTo(5L));
+        Assert.That(Settings(await Peer.AskAsync("UPDATE", Queue, name, read), 200)["maxMessages"], Is.EqualTo(5L));
     }
 
     [Test]
@@ -91,11 +82,11 @@ internal sealed class ManagementUpdateTests() : RunningBroker("limits.maxTransac
         await using var peer = await RawPeer.BeginAsync(Endpoint);
         await peer.AttachSenderAsync(0, name);
         Assert.That(await peer.PublishAsync(0, 0, Frames.Message("m")), Is.InstanceOf<Accepted>());
-        Assert.That((await _peer.AskAsync("UPDATE", Queue, name, new AmqpMap { { "maxMessages", 1 } })).Status, Is.EqualTo(200));
+        Assert.That((await Peer.AskAsync("UPDATE", Queue, name, new AmqpMap { { "maxMessages", 1 } })).Status, Is.EqualTo(200));
         Assert.That(await peer.PublishAsync(0, 1, Frames.Message("m")), Is.InstanceOf<Rejected>());
-        Assert.That((await _peer.AskAsync("UPDATE", Queue, name, new AmqpMap { { "overflow", "dropHead" } })).Status, Is.EqualTo(200));
+        Assert.That((await Peer.AskAsync("UPDATE", Queue, name, new AmqpMap { { "overflow", "dropHead" } })).Status, Is.EqualTo(200));
         Assert.That(await peer.PublishAsync(0, 2, Frames.Message("m")), Is.InstanceOf<Accepted>());
-        var read = (await _peer.AskAsync("READ", Queue, name)).Map;
+        var read = (await Peer.AskAsync("READ", Queue, name)).Map;
         Assert.That((read["depth"], read["dropped"], read["rejected"]), Is.EqualTo((1L, 1L, 1L)));
     }
 
@@ -115,24 +106,24 @@ internal sealed class ManagementUpdateTests() : RunningBroker("limits.maxTransac
     public async Task What_cannot_be_is_refused_by_name_and_nothing_is_changed(string attribute, object value, string said)
     {
         var name = Unique("q");
-        await _peer.AskAsync("CREATE", Queue, name, new AmqpMap { { "maxBytes", 5_000 } });
-        var answer = await _peer.AskAsync("UPDATE", Queue, name, new AmqpMap { { "maxBytes", 6_000 }, { attribute, value } });
+        await Peer.AskAsync("CREATE", Queue, name, new AmqpMap { { "maxBytes", 5_000 } });
+        var answer = await Peer.AskAsync("UPDATE", Queue, name, new AmqpMap { { "maxBytes", 6_000 }, { attribute, value } });
         Assert.That(answer.Status, Is.EqualTo(400), answer.Description);
         Assert.That(answer.Description, Does.Contain(said));
-        Assert.That((await _peer.AskAsync("READ", Queue, name)).Map["maxBytes"], Is.EqualTo(5_000L));
+        Assert.That((await Peer.AskAsync("READ", Queue, name)).Map["maxBytes"], Is.EqualTo(5_000L));
     }
 
     [Test]
     public async Task Other_refusals_have_codes_of_their_own()
     {
-        Assert.That((await _peer.AskAsync("UPDATE", Queue, "nowhere", new AmqpMap { { "maxMessages", 1 } })).Status, Is.EqualTo(404));
-        Assert.That((await _peer.AskAsync("UPDATE", "org.mamba.broker", "broker", new AmqpMap())).Status, Is.EqualTo(501));
+        Assert.That((await Peer.AskAsync("UPDATE", Queue, "nowhere", new AmqpMap { { "maxMessages", 1 } })).Status, Is.EqualTo(404));
+        Assert.That((await Peer.AskAsync("UPDATE", "org.mamba.broker", "broker", new AmqpMap())).Status, Is.EqualTo(501));
         await using var other = await RawPeer.BeginAsync(Endpoint);
         var temporary = await other.AttachDynamicReceiverAsync(0);
-        Assert.That((await _peer.AskAsync("UPDATE", Queue, temporary, new AmqpMap { { "maxMessages", 1 } })).Status, Is.EqualTo(403));
+        Assert.That((await Peer.AskAsync("UPDATE", Queue, temporary, new AmqpMap { { "maxMessages", 1 } })).Status, Is.EqualTo(403));
         var topic = await MakeTopicAsync();
-        await _peer.AskAsync("CREATE", Subscription, $"c:{topic}", new AmqpMap { { "topic", topic } });
-        var selector = await _peer.AskAsync("UPDATE", Subscription, $"c:{topic}", new AmqpMap { { "selector", "a = 1" } });
+        await Peer.AskAsync("CREATE", Subscription, $"c:{topic}", new AmqpMap { { "topic", topic } });
+        var selector = await Peer.AskAsync("UPDATE", Subscription, $"c:{topic}", new AmqpMap { { "selector", "a = 1" } });
         Assert.That((selector.Status, selector.Description), Is.EqualTo((400, "The attribute 'selector' cannot be changed; make another entity, or leave it out.")));
     }
 
@@ -141,8 +132,8 @@ internal sealed class ManagementUpdateTests() : RunningBroker("limits.maxTransac
     {
         var topic = await MakeTopicAsync();
         var name = $"client:{topic}";
-        await _peer.AskAsync("CREATE", Subscription, name, new AmqpMap { { "topic", topic } });
-        var paused = await _peer.AskAsync("PAUSE", Subscription, name);
+        await Peer.AskAsync("CREATE", Subscription, name, new AmqpMap { { "topic", topic } });
+        var paused = await Peer.AskAsync("PAUSE", Subscription, name);
         Assert.That((paused.Status, paused.Map["paused"]), Is.EqualTo((200, true)));
         await using var peer = await RawPeer.BeginAsync(Endpoint, "client");
         await peer.AttachSenderAsync(0, topic);
@@ -164,16 +155,16 @@ internal sealed class ManagementUpdateTests() : RunningBroker("limits.maxTransac
         }
         while (flow is not { Handle: 1, LinkCredit: 0 });
         Assert.That(flow.DeliveryCount, Is.EqualTo(1), "drained without a message");
-        Assert.That((await _peer.AskAsync("READ", Subscription, name)).Map["depth"], Is.EqualTo(1L));
+        Assert.That((await Peer.AskAsync("READ", Subscription, name)).Map["depth"], Is.EqualTo(1L));
         await peer.SendAsync(Frames.Credit(1, 1, deliveryCount: 1));
-        Assert.That((await _peer.AskAsync("RESUME", Subscription, name)).Map["paused"], Is.False);
+        Assert.That((await Peer.AskAsync("RESUME", Subscription, name)).Map["paused"], Is.False);
         Assert.That((await peer.ReceiveAsync()).Body, Is.EqualTo("m"));
     }
 
     [Test]
     public async Task A_topic_is_not_paused()
     {
-        var answer = await _peer.AskAsync("PAUSE", Topic, await MakeTopicAsync());
+        var answer = await Peer.AskAsync("PAUSE", Topic, await MakeTopicAsync());
         Assert.That(answer.Status, Is.EqualTo(501));
         Assert.That(answer.Description, Does.Contain("UPDATE").And.Not.Contain("PAUSE,"));
     }
@@ -182,12 +173,12 @@ internal sealed class ManagementUpdateTests() : RunningBroker("limits.maxTransac
     public async Task Requests_may_come_by_the_anonymous_terminus()
     {
         var name = Unique("q");
-        await _peer.Raw.AttachRelayAsync(5);
-        await _peer.Raw.SendAsync(Frames.Transfer(5, 0, Relayed("CREATE", name, new AmqpMap { { "maxMessages", 7 } })));
+        await Peer.Raw.AttachRelayAsync(5);
+        await Peer.Raw.SendAsync(Frames.Transfer(5, 0, Relayed("CREATE", name, new AmqpMap { { "maxMessages", 7 } })));
         var (settled, answer) = await AnswerAsync();
         Assert.That((settled, answer.Status, answer.Map["maxMessages"]), Is.EqualTo((true, 201, 7L)));
-        await _peer.Raw.SendAsync(Frames.Transfer(5, 1, Relayed("READ", name, null), settled: true));
-        Assert.That(Answer.Of((await _peer.Raw.ReceiveAsync()).Message).Status, Is.EqualTo(200));
+        await Peer.Raw.SendAsync(Frames.Transfer(5, 1, Relayed("READ", name, null), settled: true));
+        Assert.That(Answer.Of((await Peer.Raw.ReceiveAsync()).Message).Status, Is.EqualTo(200));
     }
 
     [Test]
@@ -269,12 +260,10 @@ internal sealed class ManagementUpdateTests() : RunningBroker("limits.maxTransac
         return settings;
     }
 
-    private static string Unique(string what) => $"updated-{what}-{Interlocked.Increment(ref _number)}";
-
     private async Task<string> MakeTopicAsync()
     {
         var topic = Unique("t");
-        Assert.That((await _peer.AskAsync("CREATE", Topic, topic)).Status, Is.EqualTo(201));
+        Assert.That((await Peer.AskAsync("CREATE", Topic, topic)).Status, Is.EqualTo(201));
         return topic;
     }
 
@@ -285,7 +274,7 @@ internal sealed class ManagementUpdateTests() : RunningBroker("limits.maxTransac
         Answer? answer = null;
         while (!settled || answer is null)
         {
-            var frame = (await _peer.Raw.TryNextAsync())!;
+            var frame = (await Peer.Raw.TryNextAsync())!;
             settled |= frame.Performative is Disposition { State: Accepted };
             answer = frame.Performative is Transfer ? Answer.Of(AmqpMessage.Decode(frame.Payload)) : answer;
         }

@@ -81,17 +81,14 @@ internal sealed class RetryManagementTests() : MortalBroker("""addresses.rules=[
     private static object?[] PolicyIn(AmqpMap attributes) =>
         [attributes["retryDelay"], attributes["retryMaxDelay"], attributes["retryMultiplier"], attributes["retryJitter"], attributes["retryOrder"]];
 
-    private static async Task<List<object?[]>> RowsAsync(ManagementPeer peer, string? kind)
+    private static Task<List<List<object?>>> RowsAsync(ManagementPeer peer, string? kind)
     {
-        var more = new AmqpMap { { "entityType", Schedule }, { "address", "own" } };
+        var filters = new AmqpMap { { "address", "own" } };
         if (kind is not null)
         {
-            more.Add("kind", kind);
+            filters.Add("kind", kind);
         }
 
-        var body = new AmqpMap { { "attributeNames", new List<object?> { "name", "kind", "deliveryCount", "address" } } };
-        var answer = await peer.AskAsync("QUERY", body: body, more: more);
-        Assert.That(answer.Status, Is.EqualTo(200), answer.Description);
-        return [.. ((List<object?>)answer.Map["results"]!).Select(static row => ((List<object?>)row!).ToArray())];
+        return peer.QueryAsync(Schedule, filters, "name", "kind", "deliveryCount", "address");
     }
 }

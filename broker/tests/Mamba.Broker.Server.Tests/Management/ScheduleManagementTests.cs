@@ -8,32 +8,10 @@ namespace Mamba.Broker.Server.Tests.Management;
 
 /// <summary>Schedules listed and cancelled by id: over the management node, and the way clients of ActiveMQ Classic do it.</summary>
 [TestFixture]
-internal sealed class ScheduleManagementTests() : RunningBroker("schedules.maxPerAddress=3")
+internal sealed class ScheduleManagementTests() : ManagedBroker("schedules.maxPerAddress=3")
 {
     private const string Schedule = "org.mamba.schedule";
     private const long Hour = 3_600_000;
-
-    private static int _number;
-    private ManagementPeer _peer = null!;
-    private RawPeer _producer = null!;
-    private uint _links;
-    private uint _published;
-
-    [SetUp]
-    public async Task Connect()
-    {
-        _links = 0;
-        _published = 0;
-        _peer = await ManagementPeer.ConnectAsync(Endpoint);
-        _producer = await RawPeer.BeginAsync(Endpoint);
-    }
-
-    [TearDown]
-    public async Task Disconnect()
-    {
-        await _peer.DisposeAsync();
-        await _producer.DisposeAsync();
-    }
 
     [Test]
     public async Task Delayed_and_repeating_messages_are_listed_next_due_first()
@@ -68,7 +46,7 @@ internal sealed class ScheduleManagementTests() : RunningBroker("schedules.maxPe
         Assert.That(await NamesAsync(new AmqpMap { { "address", queue }, { "offset", 9 } }), Is.Empty);
         var third = (long)(await QueryAsync(here, "nextAt"))[2][0]!;
         Assert.That(await NamesAsync(new AmqpMap { { "address", queue }, { "dueBefore", new Timestamp(third) } }), Is.EqualTo(new[] { "m1", "m2" }));
-        var page = await _peer.AskAsync("QUERY", more: new AmqpMap { { "entityType", Schedule }, { "address", queue }, { "count", 1 } });
+        var page = await Peer.AskAsync("QUERY", more: new AmqpMap { { "entityType", Schedule }, { "address", queue }, { "count", 1 } });
         Assert.That(page.Map["total"], Is.EqualTo(5L));
     }
 
@@ -78,7 +56,7 @@ internal sealed class ScheduleManagementTests() : RunningBroker("schedules.maxPe
     [TestCase("address", "nobody.made.this", 404)]
     public async Task A_filter_that_cannot_be_is_refused(string key, object value, int status)
     {
-        var answer = await _peer.AskAsync("QUERY", more: new AmqpMap { { "entityType", Schedule }, { key, value } });
+        var answer = await Peer.AskAsync("QUERY", more: new AmqpMap { { "entityType", Schedule }, { key, value } });
         Assert.That(answer.Status, Is.EqualTo(status));
         Assert.That(answer.Description, Does.Contain(status == 404 ? (string)value : key));
     }
@@ -89,12 +67,12 @@ internal sealed class ScheduleManagementTests() : RunningBroker("schedules.maxPe
         var queue = Unique("q");
         await ScheduleAsync(queue, "x", repeating ? [Delay(Hour), ("x-opt-delivery-period", 1L), ("x-opt-delivery-repeat", -1)] : [Delay(Hour)]);
         var name = (string)(await QueryAsync(new AmqpMap { { "address", queue } }, "name"))[0][0]!;
-        var read = (await _peer.AskAsync("READ", Schedule, name)).Map;
+        var read = (await Peer.AskAsync("READ", Schedule, name)).Map;
         Assert.That((read["identity"], read["messageId"], read["kind"]), Is.EqualTo(($"schedule/{name}", "x", repeating ? "repeating" : "delayed")));
-        Assert.That((await _peer.AskAsync("DELETE", Schedule, name, new AmqpMap { { "force", true } })).Status, Is.EqualTo(400));
-        Assert.That((await _peer.AskAsync("DELETE", more: new AmqpMap { { "identity", $"schedule/{name}" } })).Status, Is.EqualTo(204));
-        Assert.That((await _peer.AskAsync("READ", Schedule, name)).Status, Is.EqualTo(404));
-        Assert.That((await _peer.AskAsync("DELETE", Schedule, name)).Status, Is.EqualTo(404));
+        Assert.That((await Peer.AskAsync("DELETE", Schedule, name, new AmqpMap { { "force", true } })).Status, Is.EqualTo(400));
+        Assert.That((await Peer.AskAsync("DELETE", more: new AmqpMap { { "identity", $"schedule/{name}" } })).Status, Is.EqualTo(204));
+        Assert.That((await Peer.AskAsync("READ", Schedule, name)).Status, Is.EqualTo(404));
+        Assert.That((await Peer.AskAsync("DELETE", Schedule, name)).Status, Is.EqualTo(404));
         Assert.That(await NamesAsync(new AmqpMap { { "address", queue } }), Is.Empty);
     }
 
@@ -106,7 +84,7 @@ internal sealed class ScheduleManagementTests() : RunningBroker("schedules.maxPe
         var queue = Unique("q");
         await ScheduleAsync(queue, "x", Delay(Hour));
         var name = status == 404 ? "+1" : (string)(await QueryAsync(new AmqpMap { { "address", queue } }, "name"))[0][0]!;
-        Assert.That((await _peer.AskAsync(operation, Schedule, name)).Status, Is.EqualTo(status));
+        Assert.That((await Peer.AskAsync(operation, Schedule, name)).Status, Is.EqualTo(status));
     }
 
     [Test]
@@ -122,7 +100,7 @@ internal sealed class ScheduleManagementTests() : RunningBroker("schedules.maxPe
         Assert.That(rows.ConvertAll(static row => row[3]), Is.EquivalentTo(new[] { $"{stem}:plain", $"{stem}:wild" }));
         Assert.That(rows[0][1], Is.EqualTo(rows[1][1]), "one id");
         Assert.That(await NamesAsync(new AmqpMap { { "address", $"{stem}.*" } }), Is.EqualTo(new[] { "x" }), "by pattern");
-        Assert.That((await _peer.AskAsync("DELETE", Schedule, (string)rows[0][1]!)).Status, Is.EqualTo(204));
+        Assert.That((await Peer.AskAsync("DELETE", Schedule, (string)rows[0][1]!)).Status, Is.EqualTo(204));
         Assert.That(await NamesAsync(new AmqpMap { { "address", $"{stem}.*" } }), Is.Empty);
         Assert.That(await NamesAsync(new AmqpMap { { "address", $"{stem}.eu" } }), Is.Empty);
     }
@@ -137,7 +115,7 @@ internal sealed class ScheduleManagementTests() : RunningBroker("schedules.maxPe
             await ScheduleAsync(queue, $"m{i}", series);
         }
 
-        var refused = await _producer.PublishAsync(_links - 1, _published++, Message("one too many", series));
+        var refused = await PublishAsync(Message("one too many", series));
         Assert.That((refused as Rejected)?.Error?.Condition, Is.EqualTo(ErrorCondition.ResourceLimitExceeded));
     }
 
@@ -185,8 +163,6 @@ internal sealed class ScheduleManagementTests() : RunningBroker("schedules.maxPe
     }
 
     private static (string, object) Delay(long milliseconds) => ("x-opt-delivery-delay", milliseconds);
-
-    private static string Unique(string what) => $"{what}-{Interlocked.Increment(ref _number)}";
 
     private static byte[] Message(string id, IEnumerable<(string Key, object Value)> annotations, string? to = null)
     {
@@ -265,18 +241,11 @@ internal sealed class ScheduleManagementTests() : RunningBroker("schedules.maxPe
 
     private async Task ScheduleAsync(string address, string id, params (string Key, object Value)[] annotations)
     {
-        await _producer.AttachSenderAsync(_links++, address);
-        Assert.That(await _producer.PublishAsync(_links - 1, _published++, Message(id, annotations, address)), Is.TypeOf<Accepted>());
+        await AttachProducerAsync(address);
+        Assert.That(await PublishAsync(Message(id, annotations, address)), Is.TypeOf<Accepted>());
     }
 
     private async Task<List<object?>> NamesAsync(AmqpMap filters) => (await QueryAsync(filters, "messageId")).ConvertAll(static row => row[0]);
 
-    private async Task<List<List<object?>>> QueryAsync(AmqpMap filters, params string[] attributes)
-    {
-        var more = filters.Clone();
-        more.Add("entityType", Schedule);
-        var answer = await _peer.AskAsync("QUERY", body: new AmqpMap { { "attributeNames", new List<object?>(attributes) } }, more: more);
-        Assert.That(answer.Status, Is.EqualTo(200), answer.Description);
-        return [.. ((List<object?>)answer.Map["results"]!).Cast<List<object?>>()];
-    }
+    private Task<List<List<object?>>> QueryAsync(AmqpMap filters, params string[] attributes) => Peer.QueryAsync(Schedule, filters, attributes);
 }
