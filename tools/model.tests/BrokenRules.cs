@@ -42,6 +42,19 @@ internal static class BrokenRules
         yield return Case("what was replaced comes back", Right with { ReplacedAreDropped = false }, "should have given [m1 m3]",
             new Script().Send(color: "red", to: Destination.LastValue).Consume(0, AckMode.Client, from: Destination.LastValue)
                 .Send(color: "red", to: Destination.LastValue).Do(OperationKind.CloseConsumer));
+        yield return Case("the end of a temporary queue", Right with { TemporaryEnd = false }, "refused the link",
+            new Script().Do(OperationKind.CreateTemporary, on: Destination.TemporaryQueue).Do(OperationKind.DeleteTemporary, on: Destination.TemporaryQueue)
+                .Send(to: Destination.TemporaryQueue));
+        yield return Case("a temporary queue whose connection is lost", Right with { TemporaryWait = false }, "should have been refused",
+            new Script().Do(OperationKind.CreateTemporary, on: Destination.TemporaryQueue).Do(OperationKind.LoseConnection).Send(to: Destination.TemporaryQueue));
+        yield return Case("whose a temporary queue is", Right with { TemporaryAreOwn = false }, "refused the link",
+            new Script().Do(OperationKind.CreateTemporary, on: Destination.TemporaryQueue).Consume(1, AckMode.Auto, from: Destination.TemporaryQueue));
+        yield return Case("links to a deleted queue", Right with { DeletionDetaches = false }, "was detached",
+            new Script().Consume(0, AckMode.Auto, prefetch: 0).Do(OperationKind.Delete).Do(OperationKind.Receive));
+        yield return Case("messages of a deleted queue", Right with { DeletionEmpties = false }, "should have given [m1]",
+            new Script().Send().Do(OperationKind.Delete).Do(OperationKind.Browse));
+        yield return Case("transactions with a deleted queue", Right with { DeletionDooms = false }, "did not commit",
+            new Script().Send(mode: AckMode.Transacted).Do(OperationKind.Delete).Do(OperationKind.Commit, slot: 5));
     }
 
     private static TestCaseData Case(string name, Rules broken, string difference, Script script) =>

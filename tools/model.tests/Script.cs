@@ -11,10 +11,10 @@ internal sealed class Script
 
     public IReadOnlyList<Operation> Operations => _operations;
 
-    public Script Send(byte priority = 4, string? group = null, int ttl = 0, bool durable = true, string? color = null, Destination to = Destination.Plain) =>
+    public Script Send(byte priority = 4, string? group = null, int ttl = 0, bool durable = true, string? color = null, AckMode mode = AckMode.Auto, Destination to = Destination.Plain) =>
         Add(OperationKind.Send, o => o with
         {
-            Session = 5, Destination = to, Priority = priority, Group = group, Ttl = ttl, Durable = durable, Color = color, Amount = 3, Type = "alpha",
+            Session = 5, Mode = mode, Destination = to, Priority = priority, Group = group, Ttl = ttl, Durable = durable, Color = color, Amount = 3, Type = "alpha",
         });
 
     public Script Consume(int consumer, AckMode mode, int prefetch = 5, string? selector = null, Destination from = Destination.Plain) =>

@@ -16,6 +16,8 @@ internal sealed class JmsDelivery(JmsConsumer consumer, ReceivedMessage message,
     /// <summary>The application had it, and recovered: it is to get it again.</summary>
     public bool IsRecovered { get; set; }
 
+    public string? ReplyTo => message.Message.Properties?.ReplyTo;
+
     public Task SettleAsync(Outcome outcome, AmqpTransaction? transaction = null) => consumer.Amqp.SettleAsync(message, outcome, transaction);
 }
 
@@ -38,6 +40,9 @@ internal sealed class JmsConsumer(int slot, JmsSession session, Destination targ
 
     /// <summary>Arrived, and not given to the application.</summary>
     public List<JmsDelivery> Fetched { get; } = [];
+
+    /// <summary>Where the last request that the application was given wants its reply.</summary>
+    public string? ReplyTo { get; set; }
 
     /// <summary>The application closed it; the link stays until all is acknowledged.</summary>
     public bool IsClosing { get; set; }

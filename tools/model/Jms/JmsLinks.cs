@@ -34,8 +34,43 @@ internal static class JmsLinks
         DistributionMode = DistributionMode.Copy,
     };
 
+    /// <summary>A receiver that makes a temporary node, as clients other than JMS have it.</summary>
+    public static ReceiverOptions DynamicSource(Destination target, string name) => new()
+    {
+        Name = name,
+        Credit = 0,
+        AutoReplenish = false,
+        SenderSettleMode = SenderSettleMode.Unsettled,
+        Capabilities = Capabilities(target),
+        Dynamic = true,
+        DynamicNodeProperties = Lifetime(),
+    };
+
+    /// <summary>The sender by which JMS clients make a temporary node. They send on others.</summary>
+    public static SenderOptions DynamicTarget(Destination target, string name) => new()
+    {
+        Name = name,
+        Capabilities = Capabilities(target),
+        Dynamic = true,
+        DynamicNodeProperties = Lifetime(),
+    };
+
+    public static SenderOptions Sender(Destination? target) => new()
+    {
+        Capabilities = target switch
+        {
+            null => [],
+            { } node when node.IsQueue() || node.IsTemporary() => Capabilities(node),
+            _ => Capabilities(Destination.Topic),
+        },
+    };
+
+    private static AmqpMap Lifetime() => new() { [LifetimePolicy.Key] = LifetimePolicy.DeleteOnClose };
+
     private static IReadOnlyList<Symbol> Capabilities(Destination target) => target switch
     {
+        Destination.TemporaryQueue => [new Symbol("temporary-queue")],
+        Destination.TemporaryTopic => [new Symbol("temporary-topic")],
         _ when target.IsQueue() => [new Symbol("queue")],
         Destination.Topic or Destination.Durable => [new Symbol("topic")],
         Destination.SharedDurable => [new Symbol("topic"), new Symbol("shared")],

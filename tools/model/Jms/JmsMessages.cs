@@ -60,7 +60,7 @@ internal static class JmsMessages
     private static bool SameBare(AmqpMessage arrived, ModelMessage sent) =>
         arrived.Data is { } body && body.AsSpan().SequenceEqual(Body(sent))
         && arrived.Properties is { } properties
-        && Equals(properties.MessageId, sent.Id) && properties.Subject == sent.Type && properties.GroupId == sent.Group
+        && Equals(properties.MessageId, sent.Id) && properties.Subject == sent.Type && properties.GroupId == sent.Group && properties.ReplyTo == sent.ReplyTo
         && Equals(arrived.ApplicationProperties?["color"], sent.Color) && Equals(arrived.ApplicationProperties?["amount"], sent.Amount);
 
     private static MessageProperties Properties(ModelMessage message, string address, long now) => new()
@@ -68,6 +68,7 @@ internal static class JmsMessages
         MessageId = message.Id,
         To = address,
         Subject = message.Type,
+        ReplyTo = message.ReplyTo,
         ContentType = new Symbol("application/octet-stream"),
         CreationTime = new Timestamp(now),
         AbsoluteExpiryTime = message.ExpiresAt > 0 ? new Timestamp(message.ExpiresAt) : null,

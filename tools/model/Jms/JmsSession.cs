@@ -1,5 +1,4 @@
 using Mamba.Amqp.Client;
-using Mamba.Amqp.Types;
 using Mamba.Tools.Model.Modelling;
 using Mamba.Tools.Model.Sequences;
 
@@ -41,15 +40,17 @@ internal sealed class JmsSession(int slot, JmsConnection connection, AmqpSession
     }
 
     /// <summary>The producer to an address; null is the anonymous one.</summary>
-    public async Task<AmqpSender> SenderAsync(string? address, bool topic)
+    public async Task<AmqpSender> SenderAsync(string? address, Destination target)
     {
         var key = address ?? "";
         if (!_senders.TryGetValue(key, out var sender))
         {
-            var options = new SenderOptions { Capabilities = address is null ? [] : [new Symbol(topic ? "topic" : "queue")] };
-            _senders[key] = sender = await amqp.CreateSenderAsync(address, options);
+            _senders[key] = sender = await amqp.CreateSenderAsync(address, JmsLinks.Sender(address is null ? null : target));
         }
 
         return sender;
     }
+
+    /// <summary>The producer to an address, when there is one. It will be made anew.</summary>
+    public AmqpSender? ForgetSender(string address) => _senders.Remove(address, out var sender) ? sender : null;
 }

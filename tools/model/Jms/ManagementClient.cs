@@ -35,6 +35,16 @@ internal sealed class ManagementClient : IAsyncDisposable
         return Convert.ToInt64(((AmqpMap)body!)["purged"], System.Globalization.CultureInfo.InvariantCulture);
     }
 
+    /// <summary>Deletes a queue with all that is in it.</summary>
+    public Task DeleteAsync(string queue) => AskAsync(new AmqpMap { ["operation"] = "DELETE", ["type"] = "org.mamba.queue", ["name"] = queue }, null);
+
+    /// <summary>Messages on a queue, those that somebody holds and those on their way elsewhere included.</summary>
+    public async Task<long> DepthAsync(string queue)
+    {
+        var body = await AskAsync(new AmqpMap { ["operation"] = "READ", ["type"] = "org.mamba.queue", ["name"] = queue }, null);
+        return Convert.ToInt64(((AmqpMap)body!)["depth"], System.Globalization.CultureInfo.InvariantCulture);
+    }
+
     /// <summary>Makes a queue that treats its messages in a way of its own.</summary>
     public Task CreateQueueAsync(string name, QueueKind kind) => AskAsync(new AmqpMap { ["operation"] = "CREATE", ["type"] = "org.mamba.queue", ["name"] = name }, kind switch
     {

@@ -72,7 +72,7 @@ internal sealed class BrokerModel(Rules rules, long now)
             Apply(entry, lost && rules.LossCounts ? ModelOutcome.Failed : ModelOutcome.Released);
         }
 
-        if (consumer.Queue is { Durable: false, Consumers.Count: 0 })
+        if (consumer.Queue is { Durable: false, IsTemporary: false, Consumers.Count: 0 })
         {
             Delete(consumer.Queue);
         }
@@ -83,11 +83,21 @@ internal sealed class BrokerModel(Rules rules, long now)
     {
         if (rules.UnsubscribeDeletes || !queue.Durable)
         {
-            Queues.Remove(queue.Name);
-            DeadLetters.FindAll(letter => letter.LateOn == queue).ForEach(static letter => letter.IsOptional = true);
-            queue.Entries.ToList().ForEach(Remove);
+            Drop(queue);
         }
     }
+
+    /// <summary>A queue is no more, with all that is in it.</summary>
+    public void Drop(ModelQueue queue)
+    {
+        Queues.Remove(queue.Name);
+        DeadLetters.FindAll(letter => letter.LateOn == queue).ForEach(static letter => letter.IsOptional = true);
+        queue.Entries.ToList().ForEach(Remove);
+    }
+
+    /// <summary>A queue goes by itself while time moves: its last dead letters may be on their way then.</summary>
+    public void ForgiveLate(string address) =>
+        DeadLetters.FindAll(letter => letter.Address == address && letter.Since == Now).ForEach(static letter => letter.IsOptional = true);
 
     /// <summary>Applies an outcome to a message that is held or enlisted.</summary>
     public void Apply(ModelEntry entry, ModelOutcome outcome)
@@ -147,7 +157,7 @@ internal sealed class BrokerModel(Rules rules, long now)
             Apply(entry, outcome);
         }
 
-        foreach (var (message, queues) in transaction.Sends)
+        foreach (var (_, message, queues) in transaction.Sends)
         {
             Send(message, queues);
         }
@@ -257,7 +267,7 @@ internal sealed class BrokerModel(Rules rules, long now)
     private DeadLetter DeadLetter(ModelEntry entry, string reason)
     {
         Remove(entry);
-        var letter = new DeadLetter(entry.Message, entry.Queue.Address, reason, entry.Failures);
+        var letter = new DeadLetter(entry.Message, entry.Queue.Address, reason, entry.Failures) { Since = Now };
         DeadLetters.Add(letter);
         return letter;
     }

@@ -24,6 +24,8 @@ internal sealed record ModelMessage
 
     public string Type { get; init; } = "";
 
+    public string? ReplyTo { get; init; }
+
     /// <summary>The client id it was sent with: no-local keeps it from subscriptions of the same.</summary>
     public string Origin { get; init; } = "";
 
@@ -125,6 +127,9 @@ internal sealed class ModelQueue(string name, string address, bool durable)
 
     public QueueKind Kind { get; init; }
 
+    /// <summary>It is there without consumers, too, but not after a restart.</summary>
+    public bool IsTemporary { get; init; }
+
     /// <summary>A subscription's own selector: what does not match does not come in.</summary>
     public Selector? Selector { get; init; }
 
@@ -157,7 +162,10 @@ internal sealed class ModelConsumer(string name, ModelQueue queue, Selector? sel
 /// <summary>What a transaction has in hand.</summary>
 internal sealed class ModelTransaction
 {
-    public List<(ModelMessage Message, IReadOnlyList<ModelQueue> Queues)> Sends { get; } = [];
+    public List<(string Address, ModelMessage Message, IReadOnlyList<ModelQueue> Queues)> Sends { get; } = [];
+
+    /// <summary>It can only be rolled back: something in it was refused, or is gone.</summary>
+    public bool IsDoomed { get; set; }
 
     public List<(ModelEntry Entry, ModelOutcome Outcome)> Settled { get; } = [];
 }
@@ -184,6 +192,9 @@ internal sealed record DeadLetter(ModelMessage Message, string Address, string R
 {
     /// <summary>Where it expired while somebody held it. It is moved when time moves or somebody looks at it, unless that queue ends before.</summary>
     public ModelQueue? LateOn { get; set; }
+
+    /// <summary>Unix milliseconds, at the end of the second in which it became one.</summary>
+    public long Since { get; init; }
 
     /// <summary>It may be missing.</summary>
     public bool IsOptional { get; set; }

@@ -34,4 +34,22 @@ internal sealed record Rules
 
     /// <summary>One that was replaced while somebody held it is dropped when it comes back.</summary>
     public bool ReplacedAreDropped { get; init; } = true;
+
+    /// <summary>Temporary nodes end with the link that made them.</summary>
+    public bool TemporaryEnd { get; init; } = true;
+
+    /// <summary>When the connection is lost, they wait for its client.</summary>
+    public bool TemporaryWait { get; init; } = true;
+
+    /// <summary>Only the connection that made them may consume from them.</summary>
+    public bool TemporaryAreOwn { get; init; } = true;
+
+    /// <summary>Links to a deleted node end.</summary>
+    public bool DeletionDetaches { get; init; } = true;
+
+    /// <summary>A deleted queue takes its messages with it.</summary>
+    public bool DeletionEmpties { get; init; } = true;
+
+    /// <summary>A transaction that sent to a deleted queue cannot be committed.</summary>
+    public bool DeletionDooms { get; init; } = true;
 }

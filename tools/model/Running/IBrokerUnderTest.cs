@@ -13,6 +13,9 @@ internal interface IBrokerUnderTest : IAsyncDisposable
     /// <summary>Whether time can be told to pass, and the broker to restart.</summary>
     bool HasTime { get; }
 
+    /// <summary>Milliseconds that a temporary node waits for the client whose connection was lost.</summary>
+    long KeepAfterLoss { get; }
+
     /// <summary>Its clock, in Unix milliseconds.</summary>
     long Now { get; }
 
@@ -32,6 +35,8 @@ internal sealed class ForeignBroker(Uri uri, int maxDeliveries) : IBrokerUnderTe
     public int MaxDeliveries => maxDeliveries;
 
     public bool HasTime => false;
+
+    public long KeepAfterLoss => 30_000;
 
     public long Now => TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds();
 

@@ -35,6 +35,9 @@ internal sealed class OwnBroker : IBrokerUnderTest
 
     public bool HasTime => true;
 
+    /// <summary>Not at a moment at which anything else falls due.</summary>
+    public long KeepAfterLoss => 3_600;
+
     public long Now => _clock.GetUtcNow().ToUnixTimeMilliseconds();
 
     private string Journal => _folder[$"journal{_life}"];
@@ -131,6 +134,7 @@ internal sealed class OwnBroker : IBrokerUnderTest
             OpenDeadline = Forever,
             StalledWriterDeadline = Forever,
             TransactionTimeout = Forever,
+            Replies = new ReplyOptions { KeepAfterLoss = TimeSpan.FromMilliseconds(KeepAfterLoss) },
         };
         _server = new AmqpServer(server, _engine, authenticator, new ConnectionAdmission(100, 100), _clock, NullLogger<AmqpServer>.Instance);
         _server.Start();

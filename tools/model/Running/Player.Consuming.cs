@@ -1,5 +1,6 @@
 using Mamba.Amqp.Client;
 using Mamba.Amqp.Messaging;
+using Mamba.Amqp.Transport;
 using Mamba.Tools.Model.Jms;
 using Mamba.Tools.Model.Modelling;
 using Mamba.Tools.Model.Sequences;
@@ -24,25 +25,49 @@ internal sealed partial class Player
             return false;
         }
 
+        var temporary = _temporaries.GetValueOrDefault(target);
+        if (target.IsTemporary() && temporary is null)
+        {
+            return false;
+        }
+
         var session = await SessionAsync(operation);
-        await UseAsync(target);
+        var address = temporary?.Address ?? await UseAsync(target);
         var number = target.IsNamed() ? session.Connection.NextSubscriber(target) : 0;
         var options = JmsLinks.Consumer(target, _prefix, number, selector, operation.Other, operation.Flag);
-        var link = await session.Amqp.CreateReceiverAsync(target.Address(_prefix), options);
-        var queue = QueueFor(operation, selector, session.Connection.ClientId);
-        var consumer = new JmsConsumer(
-            operation.Consumer, session, target, link, _model.Attach($"k{operation.Consumer}", queue, target.IsQueue() ? selector : null), operation.Prefetch);
+        if (temporary is not null && temporary.Slot != operation.Connection && _model.Rules.TemporaryAreOwn)
+        {
+            await RefusedAsync(() => session.Amqp.CreateReceiverAsync(address, options), ErrorCondition.ResourceLocked, address);
+            return true;
+        }
+
+        var link = await session.Amqp.CreateReceiverAsync(address, options);
+        var consumer = await AddConsumerAsync(operation, session, link, selector);
+        if (temporary is { Link: null })
+        {
+            // Its client is back.
+            temporary.BelongTo(link, session.Connection, consumer);
+        }
+
+        return true;
+    }
+
+    private async Task<JmsConsumer> AddConsumerAsync(Operation operation, JmsSession session, AmqpReceiver link, Selector? selector)
+    {
+        var target = operation.Destination;
+        var queue = QueueFor(operation, link.Address!, selector, session.Connection.ClientId);
+        var model = _model.Attach($"k{operation.Consumer}", queue, target.IsQueue() ? selector : null);
+        var consumer = new JmsConsumer(operation.Consumer, session, target, link, model, operation.Prefetch);
         session.Consumers.Add(consumer);
         _consumers[operation.Consumer] = consumer;
         consumer.Grant(operation.Prefetch);
         await SettleDownAsync();
-        return true;
+        return consumer;
     }
 
-    private ModelQueue QueueFor(Operation operation, Selector? selector, string clientId)
+    private ModelQueue QueueFor(Operation operation, string address, Selector? selector, string clientId)
     {
         var target = operation.Destination;
-        var address = target.Address(_prefix);
         if (target.IsQueue())
         {
             return _model.Queue(address);
@@ -109,6 +134,7 @@ internal sealed partial class Player
     private async Task GiveAsync(JmsDelivery delivery, bool throws)
     {
         var session = delivery.Consumer.Session;
+        delivery.Consumer.ReplyTo = delivery.ReplyTo ?? delivery.Consumer.ReplyTo;
         if (await session.TransactionAsync() is { } transaction)
         {
             await delivery.SettleAsync(Accepted.Instance, transaction);
@@ -241,10 +267,13 @@ internal sealed partial class Player
 
     private async Task EndLinkAsync(JmsConsumer consumer)
     {
+        var owned = TemporariesOf(temporary => temporary.Consumer == consumer);
+        await MovedAsync(owned);
         await (consumer.Destination.IsDurable() ? consumer.Amqp.DetachAsync() : consumer.Amqp.CloseAsync());
         consumer.Session.Consumers.Remove(consumer);
         consumer.Session.Unacknowledged.RemoveAll(delivery => delivery.Consumer == consumer);
         Detach(consumer, lost: false);
+        await EndAsync(owned);
         await SettleDownAsync();
     }
 

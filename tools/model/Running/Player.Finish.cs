@@ -12,16 +12,14 @@ internal sealed partial class Player
     private const string DeadLetterPrefix = "DLQ.";
 
     private static readonly Symbol Reason = new("x-opt-dead-letter-reason");
+    private static readonly Symbol Origin = new("x-opt-orig-address");
     private static readonly Symbol Count = new("x-opt-delivery-count");
 
     private async Task FinishAsync()
     {
         foreach (var connection in _connections.OfType<JmsConnection>().ToArray())
         {
-            await connection.Amqp.CloseAsync();
-            await connection.Amqp.DisposeAsync();
-            Forget(connection, lost: false);
-            await SettleDownAsync(ordered: false);
+            await CloseAsync(connection);
         }
 
         await TakeEverythingAsync();
@@ -36,7 +34,13 @@ internal sealed partial class Player
 
         foreach (var address in _used.Select(target => target.Address(_prefix)).Distinct().ToArray())
         {
-            await TakeDeadLettersAsync(address);
+            await TakeDeadLettersAsync(DeadLetterPrefix + address, [address]);
+        }
+
+        if (_temporaryAddresses.Count > 0 && _broker.HasTime)
+        {
+            // All temporary queues of a broker have one, which on a broker of its own is the sequence's.
+            await TakeDeadLettersAsync(DeadLetterPrefix + "temporary", _temporaryAddresses);
         }
     }
 
@@ -52,7 +56,7 @@ internal sealed partial class Player
                     ? await connection.Own.CreateReceiverAsync(name, JmsLinks.Consumer(target, _prefix, 0, null, noLocal: false, confirmed: false))
                     : await AttachToAsync(target, queue);
                 var expected = _model.Browse(queue, null).Where(entry => !_model.IsHeldUp(entry)).ToList();
-                var taken = await TakeAllAsync(link, expected.Count);
+                var taken = await TakeAllAsync(link, expected);
                 Compare($"emptying {name}", expected, taken);
                 expected.ForEach(entry => _model.Apply(entry, ModelOutcome.Accepted));
                 await (target.IsDurable() ? link.DetachAsync() : link.CloseAsync());
@@ -61,18 +65,19 @@ internal sealed partial class Player
     }
 
     /// <summary>
-    /// Takes what there is, when it is at least so many, or patience ends: a message whose group was another consumer's is there when what
+    /// Takes what there is, when it is at least as many as expected, or patience ends: a message whose group was another consumer's is there when what
     /// that one settled is stored. Until then everything is given back, so that what is taken is in order.
     /// </summary>
-    private async Task<List<ReceivedMessage>> TakeAllAsync(AmqpReceiver link, int atLeast)
+    private async Task<List<ReceivedMessage>> TakeAllAsync(AmqpReceiver link, List<ModelEntry> expected)
     {
         var patience = TimeProvider.System.GetTimestamp();
         var taken = await FetchAllAsync(link);
-        while (taken.Count < atLeast && TimeProvider.System.GetElapsedTime(patience) < _options.Patience)
+        while (taken.Count < expected.Count && TimeProvider.System.GetElapsedTime(patience) < _options.Patience)
         {
             foreach (var message in taken)
             {
                 await link.ReleaseAsync(message);
+                expected.FindAll(entry => Equals(entry.Message.Id, message.Message.Properties?.MessageId)).ForEach(static entry => entry.WasDelivered = true);
             }
 
             taken = await FetchAllAsync(link);
@@ -100,12 +105,12 @@ internal sealed partial class Player
     }
 
     /// <summary>Dead letters arrive behind what caused them: they are waited for, then compared as a set.</summary>
-    private async Task TakeDeadLettersAsync(string address)
+    private async Task TakeDeadLettersAsync(string address, IReadOnlyCollection<object?> origins)
     {
-        var expected = _model.DeadLetters.Where(letter => letter.Address == address).OrderBy(static letter => letter.IsOptional).ToList();
+        var expected = _model.DeadLetters.Where(letter => origins.Contains(letter.Address)).OrderBy(static letter => letter.IsOptional).ToList();
         var connection = await ConnectionAsync(2);
         var options = JmsLinks.Consumer(Destination.Queue, _prefix, 0, null, noLocal: false, confirmed: false);
-        var link = await connection.Own.CreateReceiverAsync(DeadLetterPrefix + address, options);
+        var link = await connection.Own.CreateReceiverAsync(address, options);
         var taken = new List<ReceivedMessage>();
         var patience = TimeProvider.System.GetTimestamp();
         do
@@ -115,7 +120,7 @@ internal sealed partial class Player
                 _broker.Advance(100);
             }
 
-            taken.AddRange(await TakeAllAsync(link, atLeast: 0));
+            taken.AddRange((await TakeAllAsync(link, [])).Where(message => origins.Contains(message.Message.MessageAnnotations?[Origin])));
         }
         while (taken.Count < expected.Count(static letter => !letter.IsOptional) && TimeProvider.System.GetElapsedTime(patience) < _options.Patience);
 
@@ -124,14 +129,14 @@ internal sealed partial class Player
             var letter = Describe(message);
             if (!expected.Remove(expected.Find(e => $"{e.Message.Id} {e.Reason} {e.Failures}" == letter)!))
             {
-                throw new Difference($"'{letter}' is a dead letter of {address}; expected there is [{string.Join(", ", expected)}]");
+                throw new Difference($"'{letter}' is in {address}; expected there is [{string.Join(", ", expected)}]");
             }
         }
 
         expected.RemoveAll(static letter => letter.IsOptional);
         if (expected.Count > 0)
         {
-            throw new Difference($"dead letters of {address} are missing: [{string.Join(", ", expected)}]");
+            throw new Difference($"dead letters are missing in {address}: [{string.Join(", ", expected)}]");
         }
 
         await link.CloseAsync();

@@ -35,6 +35,44 @@ internal sealed partial class Player
         }
     }
 
+    /// <summary>A queue is deleted under those who use it. Who comes next finds a new one.</summary>
+    private async Task<bool> DeleteAsync(Operation operation)
+    {
+        var address = operation.Destination.Address(_prefix);
+        if (!_model.Queues.TryGetValue(address, out var queue))
+        {
+            return false;
+        }
+
+        await MovedAsync(queue);
+        await (await ManagementAsync()).DeleteAsync(address);
+        await EndNodeAsync(address);
+        if (_model.Rules.DeletionEmpties)
+        {
+            _model.Drop(queue);
+        }
+
+        await SettleDownAsync();
+        return true;
+    }
+
+    /// <summary>Waits until all that was to leave a queue has left it, dead letters among it.</summary>
+    private async Task MovedAsync(ModelQueue queue)
+    {
+        await ExpireLateAsync();
+        var management = await ManagementAsync();
+        var since = TimeProvider.System.GetTimestamp();
+        while (await management.DepthAsync(queue.Name) is var depth && depth != queue.Entries.Count)
+        {
+            if (TimeProvider.System.GetElapsedTime(since) > _options.Patience)
+            {
+                throw new Difference($"{queue.Name} has {depth} messages and should have {queue.Entries.Count}");
+            }
+
+            await Task.Yield();
+        }
+    }
+
     private async Task<bool> PurgeAsync(Operation operation)
     {
         if (!_model.Queues.TryGetValue(operation.Destination.Address(_prefix), out var queue))

@@ -1,4 +1,5 @@
 using Mamba.Amqp.Client;
+using Mamba.Amqp.Transport;
 using Mamba.Amqp.Types;
 using Mamba.Tools.Model.Jms;
 using Mamba.Tools.Model.Modelling;
@@ -21,12 +22,36 @@ internal sealed partial class Player
             await ExpireLateAsync();
         }
 
-        await transaction.CommitAsync();
-        _model.Commit(session.Enlisted);
-        _mayHaveLate = true;
-        session.EndTransaction();
+        if (session.Enlisted.IsDoomed && _model.Rules.DeletionDooms)
+        {
+            await RefuseCommitAsync(transaction);
+            EndTransaction(session);
+        }
+        else
+        {
+            await transaction.CommitAsync();
+            _model.Commit(session.Enlisted);
+            _mayHaveLate = true;
+            session.EndTransaction();
+        }
+
         await SettleDownAsync();
         return true;
+    }
+
+    /// <summary>Something of it was refused, or its queue is gone: it is rolled back, and the client is told so.</summary>
+    private static async Task RefuseCommitAsync(AmqpTransaction transaction)
+    {
+        try
+        {
+            await transaction.CommitAsync();
+        }
+        catch (AmqpException e) when (e.Condition == ErrorCondition.TransactionRollback)
+        {
+            return;
+        }
+
+        throw new Difference("a transaction that sent to a node that is gone was committed");
     }
 
     /// <summary>Qpid JMS drains the consumers first and gives back what they had fetched afterwards; simple clients just roll back.</summary>
@@ -91,9 +116,12 @@ internal sealed partial class Player
             await SettleAsync(session.Unacknowledged.Concat(recovered), ModelOutcome.Failed);
         }
 
+        var owned = TemporariesOf(temporary => temporary.Consumer?.Session == session);
+        await MovedAsync(owned);
         await session.Amqp.CloseAsync();
         session.Connection.Sessions.Remove(session);
         Forget(session, lost: false);
+        await EndAsync(owned);
         await SettleDownAsync(ordered: false);
         return true;
     }
@@ -103,15 +131,19 @@ internal sealed partial class Player
         _sessions[session.Slot] = null;
         foreach (var consumer in session.Consumers)
         {
-            if (_consumers[consumer.Slot] == consumer)
-            {
-                _consumers[consumer.Slot] = null;
-            }
-
+            Forget(consumer);
             Detach(consumer, lost);
         }
 
         EndTransaction(session);
+    }
+
+    private void Forget(JmsConsumer consumer)
+    {
+        if (_consumers[consumer.Slot] == consumer)
+        {
+            _consumers[consumer.Slot] = null;
+        }
     }
 
     private async Task<bool> CloseConnectionAsync(Operation operation)
@@ -121,11 +153,19 @@ internal sealed partial class Player
             return false;
         }
 
+        await CloseAsync(connection);
+        return true;
+    }
+
+    private async Task CloseAsync(JmsConnection connection)
+    {
+        var owned = TemporariesOf(temporary => temporary.Connection == connection);
+        await MovedAsync(owned);
         await connection.Amqp.CloseAsync();
         await connection.Amqp.DisposeAsync();
         Forget(connection, lost: false);
+        await EndAsync(owned);
         await SettleDownAsync(ordered: false);
-        return true;
     }
 
     private async Task<bool> LoseConnectionAsync(Operation operation)
@@ -144,7 +184,9 @@ internal sealed partial class Player
             await Task.Yield();
         }
 
+        var owned = TemporariesOf(temporary => temporary.Connection == connection);
         Forget(connection, lost: true);
+        await LoseAsync(owned);
         await SettleDownAsync(ordered: false);
         return true;
     }
@@ -187,6 +229,7 @@ internal sealed partial class Player
             return false;
         }
 
+        await MovedAsync(_temporaries.Values);
         foreach (var connection in _connections.OfType<JmsConnection>())
         {
             await connection.BarrierAsync();
@@ -218,6 +261,7 @@ internal sealed partial class Player
             _management = null;
         }
 
+        EndAllTemporaries();
         _model.Restart();
         return true;
     }

@@ -99,6 +99,7 @@ internal sealed partial class Player : IAsyncDisposable
     private Task<bool> ApplyAsync(Operation operation) => operation.Kind switch
     {
         OperationKind.Send => SendAsync(operation),
+        OperationKind.Reply => ReplyAsync(operation),
         OperationKind.Consume => ConsumeAsync(operation),
         OperationKind.Receive => ReceiveAsync(operation, throws: false),
         OperationKind.ReceiveAndThrow => ReceiveAsync(operation, throws: true),
@@ -112,6 +113,9 @@ internal sealed partial class Player : IAsyncDisposable
         OperationKind.Browse => BrowseAsync(operation),
         OperationKind.Unsubscribe => UnsubscribeAsync(operation),
         OperationKind.Purge => PurgeAsync(operation),
+        OperationKind.Delete => DeleteAsync(operation),
+        OperationKind.CreateTemporary => CreateTemporaryAsync(operation),
+        OperationKind.DeleteTemporary => DeleteTemporaryAsync(operation),
         OperationKind.Advance => AdvanceAsync(operation.Which),
         OperationKind.CloseConnection => CloseConnectionAsync(operation),
         OperationKind.LoseConnection => LoseConnectionAsync(operation),
@@ -138,34 +142,52 @@ internal sealed partial class Player : IAsyncDisposable
 
     private async Task<bool> SendAsync(Operation operation)
     {
-        var session = await SessionAsync(operation);
-        var address = await UseAsync(operation.Destination);
-        if (operation.Destination.Kind() == QueueKind.LastValue)
+        var target = operation.Destination;
+        var address = target.IsTemporary() ? _temporaries.GetValueOrDefault(target)?.Address ?? _gone.GetValueOrDefault(target) : await UseAsync(target);
+        if (address is null)
+        {
+            return false;
+        }
+
+        if (target.Kind() == QueueKind.LastValue)
         {
             await ExpireLateAsync();
         }
 
-        var topic = !operation.Destination.IsQueue();
+        await PublishAsync(operation, await SessionAsync(operation), target, address);
+        return true;
+    }
+
+    private async Task PublishAsync(Operation operation, JmsSession session, Destination target, string address)
+    {
+        var topic = !target.IsQueue();
         var message = MessageOf(operation, session.Connection.ClientId);
         var transaction = await session.TransactionAsync();
-        var sender = await session.SenderAsync(operation.Other ? null : address, topic);
-        var outcome = await sender.SendAsync(JmsMessages.Encode(message, address, topic, _broker.Now), transaction: transaction);
+        var encoded = JmsMessages.Encode(message, address, topic, _broker.Now);
+        if (target.IsTemporary() && !_temporaries.Values.Any(temporary => temporary.Address == address))
+        {
+            await SendLateAsync(operation with { Destination = target }, session, address, encoded, transaction);
+            return;
+        }
+
+        var sender = await session.SenderAsync(operation.Other ? null : address, target);
+        var outcome = await sender.SendAsync(encoded, transaction: transaction);
         if (outcome is not Accepted)
         {
             throw new Difference($"m{operation.Number} was not accepted: {outcome}");
         }
 
+        var queues = _model.Route(message, address, topic);
         if (transaction is null)
         {
-            _model.Send(message, _model.Route(message, address, topic));
+            _model.Send(message, queues);
         }
         else
         {
-            session.Enlisted.Sends.Add((message, _model.Route(message, address, topic)));
+            session.Enlisted.Sends.Add((address, message, queues));
         }
 
         await SettleDownAsync();
-        return true;
     }
 
     private ModelMessage MessageOf(Operation operation, string origin) => new()
@@ -180,6 +202,7 @@ internal sealed partial class Player : IAsyncDisposable
         Color = operation.Color,
         Amount = operation.Amount,
         Type = operation.Type,
+        ReplyTo = operation.AsksReply ? _temporaries.GetValueOrDefault(Destination.TemporaryQueue)?.Address : null,
         Origin = origin,
         BodyBytes = operation is { Amount: 9, Which: 1 } ? LargeBody : 1 << operation.Amount,
     };
@@ -192,6 +215,7 @@ internal sealed partial class Player : IAsyncDisposable
             _stepBegan = _broker.Now;
             _broker.Advance(Step);
             _model.Advance(Step);
+            await EndOverdueAsync();
             await SettleDownAsync();
             _stepBegan = null;
         }

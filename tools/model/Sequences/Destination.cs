@@ -34,12 +34,21 @@ internal enum Destination
 
     /// <summary>A shared subscription that ends with its last consumer, of no client id.</summary>
     SharedVolatile,
+
+    /// <summary>A temporary queue, which has to be made before.</summary>
+    TemporaryQueue,
+
+    /// <summary>A temporary topic, which has to be made before.</summary>
+    TemporaryTopic,
 }
 
 /// <summary>What the targets have in common and what not.</summary>
 internal static class Destinations
 {
-    public static bool IsQueue(this Destination target) => target < Destination.Topic;
+    public static bool IsQueue(this Destination target) => target is < Destination.Topic or Destination.TemporaryQueue;
+
+    /// <summary>The broker gives it its address.</summary>
+    public static bool IsTemporary(this Destination target) => target is Destination.TemporaryQueue or Destination.TemporaryTopic;
 
     /// <summary>How its queue treats messages.</summary>
     public static QueueKind Kind(this Destination target) => target switch
@@ -51,7 +60,7 @@ internal static class Destinations
     };
 
     /// <summary>A subscription with a name.</summary>
-    public static bool IsNamed(this Destination target) => target >= Destination.Durable;
+    public static bool IsNamed(this Destination target) => target is >= Destination.Durable and <= Destination.SharedVolatile;
 
     public static bool IsDurable(this Destination target) => target is Destination.Durable or Destination.SharedDurable or Destination.Global;
 

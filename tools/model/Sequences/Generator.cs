@@ -17,7 +17,8 @@ internal sealed class Generator
         (OperationKind.Acknowledge, 6), (OperationKind.AcknowledgeAs, 6), (OperationKind.Recover, 3), (OperationKind.Commit, 5),
         (OperationKind.Rollback, 4), (OperationKind.CloseConsumer, 4), (OperationKind.CloseSession, 2), (OperationKind.Browse, 5),
         (OperationKind.Unsubscribe, 1), (OperationKind.Purge, 1), (OperationKind.Advance, 5), (OperationKind.CloseConnection, 1),
-        (OperationKind.LoseConnection, 1), (OperationKind.Restart, 1),
+        (OperationKind.LoseConnection, 1), (OperationKind.Restart, 1), (OperationKind.Delete, 1), (OperationKind.CreateTemporary, 4),
+        (OperationKind.DeleteTemporary, 1), (OperationKind.Reply, 4),
     ];
 
     private static readonly string?[] Colors = ["red", "blue", null];
@@ -31,6 +32,7 @@ internal sealed class Generator
     private readonly bool _topics;
     private readonly bool _priorities;
     private readonly bool _mixed;
+    private readonly bool _temporary;
     private readonly Destination? _special;
     private readonly AckMode[] _modes = new AckMode[Sessions];
     private readonly int[] _selectors = new int[Enum.GetValues<Destination>().Length];
@@ -45,6 +47,7 @@ internal sealed class Generator
         _topics = Chance(55);
         _priorities = Chance(60);
         _mixed = Chance(50);
+        _temporary = Chance(30);
         _special = Chance(45) ? Pick([Destination.Retry, Destination.RetryInOrder, Destination.LastValue]) : null;
         for (var i = 0; i < Sessions; i++)
         {
@@ -81,20 +84,22 @@ internal sealed class Generator
         };
         return operation.Kind switch
         {
-            OperationKind.Send => Send(operation),
+            OperationKind.Send => Send(operation, NextTarget(sending: true)),
+            OperationKind.Reply => Send(operation, Destination.TemporaryQueue),
+            OperationKind.CreateTemporary => operation with { Destination = NextTemporary(), Prefetch = Pick(Prefetches) },
+            OperationKind.DeleteTemporary => operation with { Destination = NextTemporary() },
             OperationKind.Consume => Consume(operation),
             OperationKind.Browse => operation with { Destination = NextQueue(40), Selector = NextSelector(30) },
             OperationKind.Unsubscribe => operation with { Destination = Pick([Destination.Durable, Destination.SharedDurable, Destination.Global]) },
-            OperationKind.Purge => operation with { Destination = NextQueue(50) },
+            OperationKind.Purge or OperationKind.Delete => operation with { Destination = NextQueue(50) },
             OperationKind.AcknowledgeAs => operation with { Outcome = Pick(Enum.GetValues<ModelOutcome>()) },
             OperationKind.Advance => operation with { Which = 1_000 * _random.Next(1, 5) },
             _ => operation,
         };
     }
 
-    private Operation Send(Operation operation)
+    private Operation Send(Operation operation, Destination target)
     {
-        var target = NextTarget(sending: true);
         var group = _groups && TakesGroups(target) && Chance(60) ? Pick(["g1", "g2", "g3"]) : null;
         return operation with
         {
@@ -111,6 +116,7 @@ internal sealed class Generator
             Amount = _random.Next(10),
             Type = Pick(Types),
             Other = Chance(15),
+            AsksReply = _temporary && !target.IsTemporary() && Chance(40),
         };
     }
 
@@ -122,7 +128,7 @@ internal sealed class Generator
             Destination.Queue => NextSelector(40),
             Destination.Plain => -1,
             _ when target.IsQueue() => NextSelector(25),
-            Destination.Topic => NextSelector(30),
+            Destination.Topic or Destination.TemporaryTopic => NextSelector(30),
             _ => Chance(90) ? _selectors[(int)target] : NextSelector(50),
         };
         var session = target.Owner() is { } owner ? owner + 3 * _random.Next(2) : operation.Session;
@@ -135,7 +141,7 @@ internal sealed class Generator
             Prefetch = Pick(Prefetches),
             // A durable subscriber that settles second asks to resume its link, which no JMS client does.
             Flag = Chance(25) && !target.IsDurable(),
-            Other = target == Destination.Topic ? Chance(20) : _noLocal[(int)target],
+            Other = target is Destination.Topic or Destination.TemporaryTopic ? Chance(20) : _noLocal[(int)target],
         };
     }
 
@@ -159,11 +165,17 @@ internal sealed class Generator
         OperationKind.Restart => _restarts,
         OperationKind.Advance => _time,
         OperationKind.Unsubscribe => _topics,
+        OperationKind.CreateTemporary or OperationKind.DeleteTemporary or OperationKind.Reply => _temporary,
         _ => true,
     };
 
     private Destination NextTarget(bool sending)
     {
+        if (_temporary && Chance(30))
+        {
+            return NextTemporary();
+        }
+
         if (!_topics || Chance(50))
         {
             return NextQueue(_groups && !_mixed ? 70 : 40);
@@ -171,6 +183,8 @@ internal sealed class Generator
 
         return sending ? Destination.Topic : (Destination)_random.Next((int)Destination.Topic, (int)Destination.SharedVolatile + 1);
     }
+
+    private Destination NextTemporary() => Chance(75) ? Destination.TemporaryQueue : Destination.TemporaryTopic;
 
     private Destination NextQueue(int plainPercent) =>
         _special is { } special && Chance(60) ? special : Chance(plainPercent) ? Destination.Plain : Destination.Queue;

@@ -8,6 +8,7 @@ namespace Mamba.Tools.Model.Sequences;
 internal enum OperationKind
 {
     Send,
+    Reply,
     Consume,
     Receive,
     ReceiveAndThrow,
@@ -21,6 +22,9 @@ internal enum OperationKind
     Browse,
     Unsubscribe,
     Purge,
+    Delete,
+    CreateTemporary,
+    DeleteTemporary,
     Advance,
     CloseConnection,
     LoseConnection,
@@ -90,12 +94,17 @@ internal sealed record Operation(int Number, OperationKind Kind)
 
     public int Connection => Session % 3;
 
+    /// <summary>Sends: to the temporary queue, if there is one.</summary>
+    public bool AsksReply { get; init; }
+
     public override string ToString()
     {
         var text = new StringBuilder().Append(CultureInfo.InvariantCulture, $"{Number,4}  ");
         return (Kind switch
         {
             OperationKind.Send => text.Append(CultureInfo.InvariantCulture, $"send m{Number} to {Destination} in {Name}: {SendText()}"),
+            OperationKind.Reply => text.Append(CultureInfo.InvariantCulture, $"reply m{Number} to the last request of k{Consumer}: {SendText()}"),
+            OperationKind.CreateTemporary => text.Append(CultureInfo.InvariantCulture, $"create {Destination} in {Name}{(Flag ? $" by consumer k{Consumer}, prefetch {Prefetch}" : "")}"),
             OperationKind.Consume => text.Append(CultureInfo.InvariantCulture, $"consumer k{Consumer} on {Destination} in {Name}, prefetch {Prefetch}{ConsumeText()}"),
             OperationKind.Receive => text.Append(CultureInfo.InvariantCulture, $"receive from k{Consumer}"),
             OperationKind.ReceiveAndThrow => text.Append(CultureInfo.InvariantCulture, $"listener of k{Consumer} throws"),
@@ -104,7 +113,7 @@ internal sealed record Operation(int Number, OperationKind Kind)
             OperationKind.CloseConsumer => text.Append(CultureInfo.InvariantCulture, $"close k{Consumer}{(Flag ? ", when all is acknowledged" : "")}"),
             OperationKind.CloseSession => text.Append(CultureInfo.InvariantCulture, $"close s{Session}{(Flag ? ", without a word before" : "")}"),
             OperationKind.Browse => text.Append(CultureInfo.InvariantCulture, $"browse {Destination} in {Name}{SelectorText()}"),
-            OperationKind.Unsubscribe or OperationKind.Purge => text.Append(CultureInfo.InvariantCulture, $"{Kind} {Destination}"),
+            OperationKind.Unsubscribe or OperationKind.Purge or OperationKind.Delete or OperationKind.DeleteTemporary => text.Append(CultureInfo.InvariantCulture, $"{Kind} {Destination}"),
             OperationKind.Advance => text.Append(CultureInfo.InvariantCulture, $"{Which} ms pass"),
             OperationKind.CloseConnection or OperationKind.LoseConnection => text.Append(CultureInfo.InvariantCulture, $"{Kind} c{Connection}"),
             OperationKind.Restart => text.Append(Flag ? "kill and restart the broker" : "stop and restart the broker"),
@@ -124,6 +133,7 @@ internal sealed record Operation(int Number, OperationKind Kind)
         text.Append(Ttl > 0 ? $", ttl {Ttl} ms" : "").Append(Delay > 0 ? $", delay {Delay} ms" : "");
         text.Append(Group is null ? "" : $", group {Group}{(ClosesGroup ? " (closed)" : "")}");
         text.Append(CultureInfo.InvariantCulture, $", color {Color ?? "none"}, amount {Amount}, type {Type}");
+        text.Append(AsksReply ? ", asks for a reply" : "");
         return text.Append(Other ? ", anonymous producer" : "").ToString();
     }
 }
