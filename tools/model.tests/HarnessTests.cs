@@ -22,7 +22,8 @@ internal sealed class HarnessTests
     {
         var played = (Script)script;
         Assert.That(await played.PlayAsync(Right), Is.Null, "with the right rules");
-        var options = difference == Player.NotDelivered ? new PlayerOptions { Patience = Impatience } : null;
+        var options = new PlayerOptions { PatienceAtTheEnd = Impatience };
+        options = difference == Player.NotDelivered ? options with { Patience = Impatience } : options;
         Assert.That(await played.PlayAsync(broken, options), Does.Contain(difference));
     }
 

@@ -72,7 +72,7 @@ internal sealed partial class Player
     {
         var patience = TimeProvider.System.GetTimestamp();
         var taken = await FetchAllAsync(link);
-        while (taken.Count < expected.Count && TimeProvider.System.GetElapsedTime(patience) < _options.Patience)
+        while (taken.Count < expected.Count && TimeProvider.System.GetElapsedTime(patience) < _options.PatienceAtTheEnd)
         {
             foreach (var message in taken)
             {

@@ -13,6 +13,9 @@ internal sealed record PlayerOptions
     /// <summary>How long a delivery that must come may take, before it counts as lost.</summary>
     public TimeSpan Patience { get; init; } = TimeSpan.FromMinutes(5);
 
+    /// <summary>The same at the end, when queues are emptied.</summary>
+    public TimeSpan PatienceAtTheEnd { get; init; } = TimeSpan.FromMinutes(5);
+
     /// <summary>What a test of the harness does to what arrives at a consumer.</summary>
     public Func<IReadOnlyList<ReceivedMessage>, IReadOnlyList<ReceivedMessage>>? Tamper { get; init; }
 }
