@@ -103,6 +103,7 @@ internal sealed class ServerContext
             new SubscriptionEntities(Engine, Time),
             new ScheduleEntities(Engine),
             new DivertEntities(Engine, Addresses),
+            new ExchangeEntities(Engine),
             new ConnectionEntities(Connections),
             new LinkEntities(Connections, Role.Receiver, "org.mamba.consumer", "consumer"),
             new LinkEntities(Connections, Role.Sender, "org.mamba.producer", "producer"),

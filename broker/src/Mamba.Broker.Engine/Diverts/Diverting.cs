@@ -89,7 +89,7 @@ internal sealed class Diverting(EngineContext context)
         {
             var place = stops.Count;
             stops.Add(null!);
-            var node = Find(at);
+            var node = Find(at) ?? ExchangeAt(at);
             var seen = new List<RouteDivert>();
             var follow = new List<DivertOptions>();
             var stays = true;
@@ -122,8 +122,12 @@ internal sealed class Diverting(EngineContext context)
     {
         QueueNode queue => [new RouteQueue(queue.Address, Wants: true, queue.Host.IsFullFor(message.Length))],
         TopicNode topic => topic.Explain(message),
+        ExchangeNode exchange => exchange.Explain(message),
         _ => [],
     };
+
+    private ExchangeNode? ExchangeAt(string address) =>
+        ExchangeAddress.Parse(address) is { } at && context.Exchanges.Find(at.Exchange) is not null ? new ExchangeNode(context, at.Exchange, at.Key) : null;
 
     /// <summary>Tells the sender how the transaction of his message ended.</summary>
     private sealed class Commitment(EngineContext context, IPublishObserver? observer, long token) : ICommitObserver

@@ -56,6 +56,13 @@ internal sealed class ExchangeNode(EngineContext context, string exchange, strin
         return targets.Count == first ? PublishOutcome.Unroutable : PublishOutcome.Accepted;
     }
 
+    /// <summary>Which queues a message would go to, of those that the key leads to.</summary>
+    public List<RouteQueue> Explain(StoredMessage message)
+    {
+        var chosen = Plan()?.QueuesFor(message) ?? [];
+        return [.. Queues.Select(queue => new RouteQueue(queue.Address, chosen.Contains(queue), queue.Host.IsFullFor(message.Length)))];
+    }
+
     /// <summary>A repeating schedule is kept by a queue: by the only one that the message would go to.</summary>
     PublishOutcome IRoutingNode.Schedule(ref StoredMessage message, RouteList targets)
     {

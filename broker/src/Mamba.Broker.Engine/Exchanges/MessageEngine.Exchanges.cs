@@ -14,6 +14,9 @@ public sealed partial class MessageEngine
     /// <summary>The exchange of that name, or null.</summary>
     public ExchangeOptions? FindExchange(string name) => _context.Exchanges.Find(name);
 
+    /// <summary>All exchanges at this moment, in no order.</summary>
+    public IReadOnlyList<ExchangeOptions> ListExchanges() => _context.Exchanges.ListExchanges();
+
     /// <summary>Where messages for an exchange with a routing key are published; null when there is no such exchange.</summary>
     public IMessageNode? FindRoute(string exchange, string key) => _context.Exchanges.Find(exchange) is null ? null : new ExchangeNode(_context, exchange, key);
 

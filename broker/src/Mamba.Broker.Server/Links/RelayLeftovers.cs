@@ -1,5 +1,6 @@
 using Mamba.Broker.Engine;
 using Mamba.Broker.Server.Connections;
+using Mamba.Broker.Server.Dialects.RabbitMq;
 using Mamba.Broker.Server.Messages;
 using Mamba.Broker.Server.Security;
 
@@ -43,6 +44,11 @@ internal static class RelayLeftovers
     /// <summary>As <see cref="AnonymousRouter"/> finds it.</summary>
     private static ValueTask<IMessageNode> ResolveAsync(ServerContext server, AddressAccess? access, StoredMessage message, string to)
     {
+        if (RabbitMqAddress.IsOne(to))
+        {
+            return ValueTask.FromResult(RabbitMqAddress.Parse(to)?.FindTarget(server, access) ?? throw new LinkRefusedException(Refusal.Unroutable()));
+        }
+
         var address = NodeAddress.Parse(to, default);
         access?.Require(AddressActions.Send, address);
         if (address.Kind is null && server.Addresses.Find(address) is null)

@@ -119,7 +119,8 @@ internal sealed partial class BindingResource(ServerContext server)
         }
     }
 
-    private static AmqpMap Describe(BindingOptions binding) => new()
+    /// <summary>A binding as clients see it.</summary>
+    public static AmqpMap Describe(BindingOptions binding) => new()
     {
         { Source, binding.Exchange },
         { binding.ToExchange ? ToExchange : ToQueue, binding.Destination },

@@ -1,5 +1,6 @@
 using Mamba.Amqp.Messaging;
 using Mamba.Amqp.Transport;
+using Mamba.Broker.Server.Dialects.RabbitMq;
 using Mamba.Broker.Server.Links;
 
 namespace Mamba.Broker.Server.Security.Claims;
@@ -76,11 +77,17 @@ internal sealed class ConnectionClaims(string user, TimeProvider time)
     }
 
     /// <summary>
-    /// The address that a link asks for, as a path. What has none, a dynamic node or the anonymous terminus, needs a grant for everything.
+    /// The address that a link asks for, as a path. What has none, a dynamic node or the anonymous terminus, needs a grant for everything;
+    /// so do exchanges, which lead anywhere.
     /// </summary>
     private static string PathOf(Attach attach)
     {
         var address = LinkBinder.AddressOf(attach);
+        if (address is not null && RabbitMqAddress.IsOne(address))
+        {
+            return RabbitMqAddress.Parse(address) is { IsQueue: true } queue ? queue.Name.Trim('/') : "";
+        }
+
         return address is null ? "" : NodeAddress.Parse(address, default).Name.Trim('/');
     }
 

@@ -2,6 +2,7 @@ using Mamba.Amqp.Messaging;
 using Mamba.Amqp.Transport;
 using Mamba.Amqp.Types;
 using Mamba.Broker.Server.Tests.Durability;
+using Mamba.Broker.Server.Tests.Management;
 using Mamba.Broker.Server.Tests.Peers;
 
 namespace Mamba.Broker.Server.Tests.Dialects.RabbitMq;
@@ -180,6 +181,31 @@ internal sealed class ExchangeResourceTests() : RunningBroker
         await peer.AttachReceiverAsync(1, "/queues/mortal", 1);
         await peer.SendAsync(Frames.Settle((await peer.ReceiveAsync()).DeliveryId, new Rejected()));
         Assert.That(await BodiesAsync("graves", 1), Is.EqualTo(new[] { "dead" }));
+    }
+
+    [Test]
+    public async Task Management_lists_exchanges_with_their_bindings_and_says_where_messages_would_go()
+    {
+        await using var pair = await LinkPairPeer.ConnectAsync(Endpoint);
+        await pair.AskAsync("204", "PUT", "/exchanges/seen", new AmqpMap { { "type", "topic" }, { "auto_delete", true } });
+        foreach (var queue in new[] { "seen 1", "seen 2" })
+        {
+            await pair.AskAsync("201", "PUT", $"/queues/{Uri.EscapeDataString(queue)}", new AmqpMap());
+            await pair.AskAsync("204", "POST", "/bindings", Binding("seen", queue, "a.#"));
+        }
+
+        await using var manager = await ManagementPeer.ConnectAsync(Endpoint);
+        var entity = (await manager.AskAsync("READ", "org.mamba.exchange", "seen")).Map;
+        Assert.That((entity["exchangeType"], entity["durable"], entity["autoDelete"], entity["internal"]), Is.EqualTo(((object)"topic", (object)true, (object)true, (object)false)));
+        Assert.That(((List<object?>)entity["bindings"]!).ConvertAll(static one => ((AmqpMap)one!)["destination_queue"]), Is.EqualTo(new[] { "seen 1", "seen 2" }));
+        var listed = (await manager.AskAsync("QUERY", more: new() { { "entityType", "org.mamba.exchange" } }, body: new() { { "attributeNames", new List<object?> { "name" } } })).Map;
+        Assert.That((List<object?>)listed["results"]!, Does.Contain(new List<object?> { "seen" }).And.Contain(new List<object?> { "amq.topic" }));
+        var trace = (await manager.AskAsync("ROUTE", more: new() { { "address", "/exchanges/seen/a.b" } }, body: [])).Map;
+        var queues = (List<object?>)((AmqpMap)((List<object?>)trace["stops"]!)[0]!)["queues"]!;
+        Assert.That(queues.ConvertAll(static one => (((AmqpMap)one!)["name"], ((AmqpMap)one)["selected"])), Is.EqualTo(new (object?, object?)[] { ("seen 1", true), ("seen 2", true) }));
+        Assert.That((await manager.AskAsync("DELETE", "org.mamba.exchange", "amq.topic")).Status, Is.EqualTo(400));
+        Assert.That((await manager.AskAsync("DELETE", "org.mamba.exchange", "seen")).Status, Is.EqualTo(204));
+        Assert.That((await manager.AskAsync("READ", "org.mamba.exchange", "seen")).Status, Is.EqualTo(404));
     }
 
     private static AmqpMap Binding(string source, string queue, string key, AmqpMap? arguments = null) =>

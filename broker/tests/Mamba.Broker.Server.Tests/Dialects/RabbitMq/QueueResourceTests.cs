@@ -215,6 +215,22 @@ internal sealed class QueueResourceTests() : RunningBroker(
     }
 
     [Test]
+    public async Task Settled_messages_that_a_link_leaves_behind_still_go_there()
+    {
+        await using var pair = await LinkPairPeer.ConnectAsync(Endpoint);
+        await pair.AskAsync("201", "PUT", "/queues/left", new AmqpMap());
+        await using var peer = await RawPeer.BeginAsync(Endpoint);
+        await peer.AttachRelayAsync(0);
+
+        // The first makes a queue, which the second has to wait for.
+        await peer.SendAsync(
+            Frames.Transfer(0, 0, To("left.first", "1"), settled: true), Frames.Transfer(0, 1, To("/queues/left", "2"), settled: true), Frames.Detach(0));
+        await peer.NextAsync<Detach>();
+        Assert.That(await TakeAllAsync("left", 1), Is.EqualTo(1));
+        Assert.That(await TakeAllAsync("left.first", 1), Is.EqualTo(1));
+    }
+
+    [Test]
     public async Task A_prefix_takes_such_an_address_literally()
     {
         await using var peer = await RawPeer.BeginAsync(Endpoint);
@@ -234,6 +250,8 @@ internal sealed class QueueResourceTests() : RunningBroker(
         }
     }
 
-    private static Task<DeliveryState?> RelayAsync(RawPeer peer, uint handle, uint id, string to, string body = "x") => peer.PublishAsync(
-        handle, id, new AmqpMessage { Properties = new MessageProperties { To = to }, Body = new ValueBody(body) }.Encode());
+    private static Task<DeliveryState?> RelayAsync(RawPeer peer, uint handle, uint id, string to, string body = "x") =>
+        peer.PublishAsync(handle, id, To(to, body));
+
+    private static byte[] To(string to, string body) => new AmqpMessage { Properties = new MessageProperties { To = to }, Body = new ValueBody(body) }.Encode();
 }
