@@ -228,7 +228,7 @@ internal sealed class ManagementOperationTests() : ManagedBroker("limits.maxMess
         Assert.That((broker["product"], broker["takesDurableMessages"]), Is.EqualTo(("Mamba", true)));
         Assert.That(broker["connections"], Is.GreaterThanOrEqualTo(2L));
         var types = (await Peer.AskAsync("GET-TYPES")).Map;
-        Assert.That(types.Count, Is.EqualTo(10));
+        Assert.That(types.Count, Is.EqualTo(11));
         foreach (var (type, attributes) in (await Peer.AskAsync("GET-ATTRIBUTES")).Map)
         {
             var rows = await Peer.QueryAsync((string)type, null, [.. ((List<object?>)attributes!).Cast<string>()]);
