@@ -26,7 +26,7 @@ public abstract class BrokerFixture(BrokerProfile profile)
         var configuration = _folder["mamba.json"];
         await File.WriteAllTextAsync(configuration, profile.Configuration(_folder.FullPath).ToJsonString());
         await AddUserAsync(_folder["data"]);
-        _broker = await BrokerProcess.StartAsync(_folder["data"], "--config", configuration, "--amqps", "127.0.0.1:0");
+        _broker = await BrokerProcess.StartAsync(_folder["data"], "--config", configuration, "--amqps", "127.0.0.1:0", "--secure-console", "127.0.0.1:0");
         await File.WriteAllTextAsync(TargetFile, Target(_broker, _folder).ToJsonString());
     }
 
@@ -83,6 +83,7 @@ public abstract class BrokerFixture(BrokerProfile profile)
         ["port"] = broker.Amqp.Port,
         ["tlsPort"] = broker.Amqps.Port,
         ["wsPort"] = broker.Console.Port,
+        ["wssPort"] = broker.SecureConsole.Port,
         ["wsPath"] = "/amqp",
         ["caFile"] = folder["ca.pem"],
         ["user"] = User,

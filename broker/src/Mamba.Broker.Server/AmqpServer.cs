@@ -72,17 +72,17 @@ public sealed class AmqpServer : IAsyncDisposable
     /// <summary>
     /// Serves AMQP over an accepted WebSocket whose subprotocol is <c>amqp</c>. Completes when the connection has ended.
     /// </summary>
-    public async Task AcceptWebSocketAsync(WebSocket socket, IPEndPoint local, IPEndPoint remote, bool isTls, CancellationToken cancellationToken)
+    public async Task AcceptWebSocketAsync(WebSocket socket, ListenerContext listener, CancellationToken cancellationToken)
     {
-        var ticket = _admission.TryAdmit(remote.Address);
+        var ticket = _admission.TryAdmit(listener.Remote.Address);
         if (ticket is null)
         {
-            ServerLog.TooManyUnauthenticated(_context.Logger, remote.ToString());
+            ServerLog.TooManyUnauthenticated(_context.Logger, listener.Remote.ToString());
             await TurnAwayAsync(socket, cancellationToken);
             return;
         }
 
-        var connection = Accept(new WebSocketTransport(socket, local, remote, isTls), ticket);
+        var connection = Accept(new WebSocketTransport(socket, listener), ticket);
         await using var cut = cancellationToken.Register(() => connection.Cut("the HTTP connection ended"));
         await connection.Ended;
     }

@@ -41,6 +41,8 @@ public sealed class BrokerProcess : IAsyncDisposable
 
     public IPEndPoint Console => EndpointAfter("Console");
 
+    public IPEndPoint SecureConsole => EndpointAfter("Secure");
+
     /// <summary>Time from the start of the process to its ready line, in milliseconds as this process saw it.</summary>
     public double MillisecondsToReady { get; private set; }
 
@@ -132,6 +134,7 @@ public sealed class BrokerProcess : IAsyncDisposable
         Pin(again, "--amqp", "AMQP");
         Pin(again, "--amqps", "AMQPS");
         Pin(again, "--console", "Console");
+        Pin(again, "--secure-console", "Secure");
         var broker = Launch(again);
         await broker.WaitForReadyAsync();
         return broker;

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import rhea from 'rhea';
 import WebSocket from 'ws';
 
 /** rhea over ws; returns the dialling function, and the socket once there is one. */
-function overWebSocket(t, protocols) {
+function overWebSocket(t, protocols, { url = `ws://${t.target.host}:${t.target.wsPort}${t.target.wsPath ?? '/amqp'}`, ...options } = {}) {
   const seen = {};
   class Recording extends WebSocket {
     constructor(...args) {
@@ -12,9 +13,12 @@ function overWebSocket(t, protocols) {
     }
   }
   const connect = rhea.websocket_connect(Recording);
-  const details = connect(`ws://${t.target.host}:${t.target.wsPort}${t.target.wsPath ?? '/amqp'}`, protocols, {});
+  const details = connect(url, protocols, options);
   return { seen, options: { dial: details().connect } };
 }
+
+/** The same over TLS. */
+const secure = (t, more = {}) => ({ url: `wss://${t.target.host}:${t.target.wssPort}/amqp`, servername: 'localhost', ca: [readFileSync(t.target.caFile)], ...more });
 
 async function roundTrip(t, client, body) {
   const queue = t.queue();
@@ -52,6 +56,22 @@ export default {
     const client = await t.connect({ ...options, ...t.credentials() });
     assert.equal(client.trace.first('out', 'sasl_init').fields.mechanism, 'PLAIN');
     await roundTrip(t, client, 'over a WebSocket, authenticated');
+  },
+
+  async 'over-tls'(t) {
+    const { seen, options } = overWebSocket(t, ['amqp'], secure(t));
+    const client = await t.connect({ ...options, ...t.credentials() });
+    assert.match(seen.socket.url, /^wss:/);
+    await roundTrip(t, client, 'over wss');
+  },
+
+  async 'a-client-certificate-over-tls'(t) {
+    const more = { cert: readFileSync(t.target.clientCertificate), key: readFileSync(t.target.clientKey) };
+    const { options } = overWebSocket(t, ['amqp'], secure(t, more));
+    const client = await t.connect({ ...options, ...t.credentials() });
+    // rhea itself uses EXTERNAL over plain TLS sockets only.
+    assert.equal(client.trace.first('in', 'sasl_mechanisms').fields.sasl_server_mechanisms[0], 'EXTERNAL', 'the certificate would do to log in');
+    await roundTrip(t, client, 'over wss, with a certificate');
   },
 
   async 'a-message-larger-than-a-frame'(t) {

@@ -56,6 +56,9 @@ internal sealed record ListenerOptions
     [Setting("Endpoint for health checks and AMQP over WebSocket.", Unit = SettingUnit.Endpoint, Option = "--console")]
     public Endpoint Console { get; init; } = new("127.0.0.1", 8161);
 
+    [Setting("Endpoint for the same over TLS (https, wss); needs tls.certificate.", Unit = SettingUnit.Endpoint, Option = "--secure-console")]
+    public Endpoint SecureConsole { get; init; } = Endpoint.Off;
+
     [Setting("The name the broker gives itself (container-id); the same over restarts.", Min = 1, Max = 255)]
     public string ContainerId { get; init; } = "mamba";
 

@@ -14,7 +14,7 @@ internal sealed class StartupChecks(BrokerOptions options, SettingLayers layers)
     private IReadOnlyList<(string Key, IPEndPoint? Endpoint, bool IsPlain)> _listeners = [];
 
     /// <summary>The endpoints; meaningful when there are no problems.</summary>
-    public ResolvedEndpoints Endpoints { get; private set; } = new(null, null, null);
+    public ResolvedEndpoints Endpoints { get; private set; } = new(null, null, null, null);
 
     /// <summary>Whether ANONYMOUS is accepted: see <see cref="AnonymousAccess"/>.</summary>
     public bool AllowsAnonymous => options.Security.Anonymous switch
@@ -119,12 +119,13 @@ internal sealed class StartupChecks(BrokerOptions options, SettingLayers layers)
             ("listeners.amqp", EndpointOf("listeners.amqp", listeners.Amqp), true),
             ("listeners.amqps", EndpointOf("listeners.amqps", listeners.Amqps), false),
             ("listeners.console", EndpointOf("listeners.console", listeners.Console), true),
+            ("listeners.secureConsole", EndpointOf("listeners.secureConsole", listeners.SecureConsole), false),
         ];
-        Endpoints = new ResolvedEndpoints(_listeners[0].Endpoint, _listeners[1].Endpoint, _listeners[2].Endpoint);
+        Endpoints = new ResolvedEndpoints(_listeners[0].Endpoint, _listeners[1].Endpoint, _listeners[2].Endpoint, _listeners[3].Endpoint);
 
-        if (listeners.Amqp.IsOff && listeners.Amqps.IsOff && listeners.Console.IsOff)
+        if (listeners is { Amqp.IsOff: true, Amqps.IsOff: true, Console.IsOff: true, SecureConsole.IsOff: true })
         {
-            Add("listeners.amqp", "is off like listeners.amqps and listeners.console, so that nobody could connect.", "Give at least one of them a HOST:PORT.");
+            Add("listeners.amqp", "is off like listeners.amqps, listeners.console and listeners.secureConsole, so that nobody could connect.", "Give at least one of them a HOST:PORT.");
         }
 
         for (var i = 1; i < _listeners.Count; i++)
@@ -158,9 +159,16 @@ internal sealed class StartupChecks(BrokerOptions options, SettingLayers layers)
         var tls = options.Tls;
         if (tls.Certificate is null)
         {
-            if (!options.Listeners.Amqps.IsOff)
+            foreach (var (key, endpoint) in new[]
             {
-                Add("listeners.amqps", $"is {options.Listeners.Amqps}, but there is no certificate.", "Set tls.certificate (and tls.certificateKey) to PEM files or to a PFX file.");
+                ("listeners.amqps", options.Listeners.Amqps),
+                ("listeners.secureConsole", options.Listeners.SecureConsole),
+            })
+            {
+                if (!endpoint.IsOff)
+                {
+                    Add(key, $"is {endpoint}, but there is no certificate.", "Set tls.certificate (and tls.certificateKey) to PEM files or to a PFX file.");
+                }
             }
 
             foreach (var (key, value) in new[]

@@ -26,6 +26,11 @@ internal static class Banner
             text.WriteLine($"  Console  http://{listening.Console}  (/health/live, /health/ready; AMQP over WebSocket at ws://{listening.Console}/amqp)");
         }
 
+        if (listening.SecureConsole is not null)
+        {
+            text.WriteLine($"  Secure   https://{listening.SecureConsole}  (the same over TLS; wss://{listening.SecureConsole}/amqp)");
+        }
+
         text.WriteLine($"  Data     {dataDirectory}");
         text.WriteLine($"  Access   {Access(dataDirectory, allowsAnonymous, hasUsers)}");
         if (allowsAnonymous && listening.Amqp is not null)
@@ -53,4 +58,4 @@ internal static class Banner
 }
 
 /// <summary>The endpoints as they were bound, with real ports.</summary>
-internal sealed record ListeningOn(IPEndPoint? Amqp, IPEndPoint? Amqps, IPEndPoint? Console);
+internal sealed record ListeningOn(IPEndPoint? Amqp, IPEndPoint? Amqps, IPEndPoint? Console, IPEndPoint? SecureConsole);

@@ -1,9 +1,9 @@
-using System.Net;
 using Mamba.Broker.Host.Commands;
 using Mamba.Broker.Host.Configuration;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Hosting.Internal;
@@ -23,7 +23,7 @@ internal static class BrokerHost
     public static async Task<int> RunAsync(BrokerSetup setup)
     {
         var state = new BrokerState();
-        var host = setup.Endpoints.Console is { } console ? BuildWithConsole(setup, state, console) : BuildWithoutConsole(setup, state);
+        var host = setup.Endpoints is { Console: null, SecureConsole: null } ? BuildWithoutConsole(setup, state) : BuildWithConsole(setup, state);
         await host.RunAsync();
         return state.Failure is null ? ExitCode.Success : ExitCode.Runtime;
     }
@@ -35,23 +35,42 @@ internal static class BrokerHost
         return builder.Build();
     }
 
-    private static WebApplication BuildWithConsole(BrokerSetup setup, BrokerState state, IPEndPoint console)
+    private static WebApplication BuildWithConsole(BrokerSetup setup, BrokerState state)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = setup.Data.FullPath });
         AddBroker(builder, setup, state);
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = 1 << 20;
             kestrel.Limits.MaxConcurrentConnections = setup.Options.Limits.MaxUnauthenticated;
             kestrel.Limits.RequestHeadersTimeout = setup.Options.Limits.OpenTimeout;
-            kestrel.Listen(console, listen => listen.Protocols = HttpProtocols.Http1);
+            Listen(kestrel, setup);
         });
         var app = builder.Build();
         app.UseWebSockets();
         var endpoints = new ConsoleEndpoints(state, app.Services.GetRequiredService<BrokerService>().ServeWebSocketAsync);
         app.Run(endpoints.HandleAsync);
         return app;
+    }
+
+    private static void Listen(KestrelServerOptions kestrel, BrokerSetup setup)
+    {
+        kestrel.ConfigureEndpointDefaults(listen => listen.Protocols = HttpProtocols.Http1);
+        if (setup.Endpoints.Console is { } console)
+        {
+            kestrel.Listen(console);
+        }
+
+        if (setup.Endpoints.SecureConsole is { } secure)
+        {
+            var service = kestrel.ApplicationServices.GetRequiredService<BrokerService>();
+            kestrel.Listen(secure, listen => listen.UseHttps(new TlsHandshakeCallbackOptions
+            {
+                HandshakeTimeout = setup.Options.Limits.TlsHandshakeTimeout,
+                OnConnection = _ => ValueTask.FromResult(service.TlsForHttp()),
+            }));
+        }
     }
 
     private static void AddBroker(IHostApplicationBuilder builder, BrokerSetup setup, BrokerState state)

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net;
+using System.Net.Security;
 using System.Net.WebSockets;
 using Mamba.Broker.Engine;
 using Mamba.Broker.Host.Configuration;
@@ -30,6 +31,9 @@ internal sealed class BrokerService(
     private AmqpServer? _server;
     private ITimer? _memory;
 
+    /// <summary>What a handshake of the secure console starts from. Call once the broker has started, where there is a certificate.</summary>
+    public SslServerAuthenticationOptions TlsForHttp() => _tls!.CopyOptions();
+
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task StartAsync(CancellationToken cancellationToken)
@@ -57,7 +61,7 @@ internal sealed class BrokerService(
     {
         state.IsReady = true;
         _memory = MemoryKeeper.Watch(_engine!, time);
-        var listening = new ListeningOn(_server!.AmqpEndPoints.FirstOrDefault(), _server.AmqpsEndPoints.FirstOrDefault(), ConsoleEndpoint());
+        var listening = new ListeningOn(_server!.AmqpEndPoints.FirstOrDefault(), _server.AmqpsEndPoints.FirstOrDefault(), ConsoleEndpoint(Uri.UriSchemeHttp), ConsoleEndpoint(Uri.UriSchemeHttps));
         Console.Out.WriteLine(Banner.Write(listening, setup.Data.FullPath, setup.AllowsAnonymous, !_users!.IsEmpty, SinceProcessStart()));
         return Task.CompletedTask;
     }
@@ -78,7 +82,7 @@ internal sealed class BrokerService(
 
     /// <summary>Serves one connection that came over the console port.</summary>
     public Task ServeWebSocketAsync(WebSocket socket, ListenerContext context, CancellationToken cancellationToken) =>
-        _server!.AcceptWebSocketAsync(socket, context.Local, context.Remote, context.IsTls, cancellationToken);
+        _server!.AcceptWebSocketAsync(socket, context, cancellationToken);
 
     /// <summary>Closes the engine after the server; also after a start that failed halfway.</summary>
     public async ValueTask DisposeAsync()
@@ -103,10 +107,11 @@ internal sealed class BrokerService(
     }
 
     /// <summary>The console's endpoint with its real port; null when it is off.</summary>
-    private IPEndPoint? ConsoleEndpoint()
+    private IPEndPoint? ConsoleEndpoint(string scheme)
     {
-        var address = services.GetService<IServer>()?.Features.Get<IServerAddressesFeature>()?.Addresses.FirstOrDefault();
-        return address is null ? null : new IPEndPoint(setup.Endpoints.Console!.Address, new Uri(address).Port);
+        var configured = scheme == Uri.UriSchemeHttps ? setup.Endpoints.SecureConsole : setup.Endpoints.Console;
+        var addresses = services.GetService<IServer>()?.Features.Get<IServerAddressesFeature>()?.Addresses.Select(static address => new Uri(address));
+        return configured is null || addresses?.FirstOrDefault(address => address.Scheme == scheme) is not { } bound ? null : new IPEndPoint(configured.Address, bound.Port);
     }
 
     private TimeSpan SinceProcessStart()

@@ -93,7 +93,7 @@ internal sealed class ConsoleEndpoints(BrokerState state, ServeWebSocket serve)
             new IPEndPoint(connection.LocalIpAddress ?? IPAddress.Any, connection.LocalPort),
             new IPEndPoint(connection.RemoteIpAddress ?? IPAddress.Any, connection.RemotePort),
             http.Request.IsHttps,
-            ClientCertificate: null);
+            connection.ClientCertificate);
         await serve(socket, context, http.RequestAborted);
     }
 }

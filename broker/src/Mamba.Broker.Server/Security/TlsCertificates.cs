@@ -52,6 +52,20 @@ public sealed partial class TlsCertificates : IDisposable
     /// <summary>What each handshake starts from. The certificate in it changes when the files do.</summary>
     public SslServerAuthenticationOptions Options { get; }
 
+    /// <summary>The same for one handshake, for a server that adds to what it is given, such as the application protocols of HTTP.</summary>
+    public SslServerAuthenticationOptions CopyOptions() => new()
+    {
+        EnabledSslProtocols = Options.EnabledSslProtocols,
+        AllowRenegotiation = Options.AllowRenegotiation,
+        EncryptionPolicy = Options.EncryptionPolicy,
+        CipherSuitesPolicy = Options.CipherSuitesPolicy,
+        ClientCertificateRequired = Options.ClientCertificateRequired,
+        CertificateChainPolicy = Options.CertificateChainPolicy,
+        CertificateRevocationCheckMode = Options.CertificateRevocationCheckMode,
+        RemoteCertificateValidationCallback = Options.RemoteCertificateValidationCallback,
+        ServerCertificateContext = Options.ServerCertificateContext,
+    };
+
     /// <summary>Reads the files.</summary>
     /// <exception cref="TlsFileException">One of them cannot be used.</exception>
     public static TlsCertificates Load(TlsFiles files, TimeProvider time, ILogger logger) => new(files, time, logger);

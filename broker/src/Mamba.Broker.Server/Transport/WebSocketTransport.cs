@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.WebSockets;
+using System.Security.Cryptography.X509Certificates;
 using Mamba.Amqp.Transport;
+using Mamba.Broker.Server.Security;
 
 namespace Mamba.Broker.Server.Transport;
 
@@ -8,7 +10,7 @@ namespace Mamba.Broker.Server.Transport;
 /// AMQP over WebSocket (AMQP WebSocket Binding 1.0): binary messages whose borders mean nothing to AMQP; a text message
 /// closes the socket with 1003.
 /// </summary>
-internal sealed class WebSocketTransport(WebSocket socket, IPEndPoint local, IPEndPoint remote, bool isTls) : AsyncTransport
+internal sealed class WebSocketTransport(WebSocket socket, ListenerContext listener) : AsyncTransport
 {
     /// <summary>Largest outgoing message, whatever the client takes.</summary>
     private const int MaxMessageBytes = 64 * 1024;
@@ -20,11 +22,13 @@ internal sealed class WebSocketTransport(WebSocket socket, IPEndPoint local, IPE
 
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public override IPEndPoint LocalEndPoint => local;
+    public override IPEndPoint LocalEndPoint => listener.Local;
 
-    public override IPEndPoint RemoteEndPoint => remote;
+    public override IPEndPoint RemoteEndPoint => listener.Remote;
 
-    public override bool IsTls => isTls;
+    public override bool IsTls => listener.IsTls;
+
+    public override X509Certificate2? ClientCertificate => listener.ClientCertificate;
 
     /// <summary>Completes when the transport has been disposed: the HTTP request that carries it must not end earlier.</summary>
     public Task Ended => _ended.Task;

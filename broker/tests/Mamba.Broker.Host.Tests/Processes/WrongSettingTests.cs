@@ -110,11 +110,12 @@ internal sealed class WrongSettingTests
         result.AssertNames("--data", $"{_folder[path]}, which cannot be written", "may create and write");
     }
 
-    [Test]
-    public async Task TLS_without_a_certificate_is_refused()
+    [TestCase("--amqps")]
+    [TestCase("--secure-console")]
+    public async Task TLS_without_a_certificate_is_refused(string option)
     {
-        var result = await FailAsync([.. Local, "--amqps", "127.0.0.1:0"]);
-        result.AssertNames("--amqps", "there is no certificate", "tls.certificate");
+        var result = await FailAsync([.. Local, option, "127.0.0.1:0"]);
+        result.AssertNames(option, "there is no certificate", "tls.certificate");
     }
 
     [TestCase("tls.certificateKey")]
