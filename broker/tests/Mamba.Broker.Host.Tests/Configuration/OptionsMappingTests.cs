@@ -12,7 +12,7 @@ namespace Mamba.Broker.Host.Tests.Configuration;
 [TestFixture]
 internal sealed class OptionsMappingTests
 {
-    private static readonly ResolvedEndpoints Endpoints = new(new IPEndPoint(IPAddress.Loopback, 1), null, null);
+    private static readonly ResolvedEndpoints Endpoints = new(new IPEndPoint(IPAddress.Loopback, 1), null, null, null);
 
     [Test]
     public void Without_settings_server_and_engine_keep_their_own_defaults()
