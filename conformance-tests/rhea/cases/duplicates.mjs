@@ -95,4 +95,25 @@ export default {
     assert.equal(await isMarked(sender, { message_id: 'a', body: 'again' }), true);
     assert.deepEqual(bodies(await (await client.receiver(queue)).takeAvailable()), ['kept']);
   },
+
+  async 'a-commit-that-left-something-out-is-marked-for-who-asks'(t) {
+    const queue = t.unique('once.q');
+    const session = await (await t.connect()).session();
+    const coordinator = await session.coordinator(marks);
+    assert.deepEqual(coordinator.remoteAttach.offered_capabilities, marks.desired_capabilities);
+    const sender = await session.sender(queue);
+    const [first, second] = [await coordinator.declare(), await coordinator.declare()];
+    await sender.accepted({ message_id: 'a', body: 1 }, { txn: first });
+    await sender.accepted({ message_id: 'a', body: 2 }, { txn: second });
+    const marked = [];
+    coordinator.inner.on('accepted', ({ delivery }) => {
+      const fields = delivery.remote_state.value;
+      const mark = (Array.isArray(fields) ? fields : fields?.content ?? [])[0];
+      marked.push(mark ? types.unwrap_map_simple(mark)['mamba:duplicate'] === true : false);
+    });
+    assert.equal((await coordinator.commit(first)).type, 'accepted');
+    assert.equal((await coordinator.commit(second)).type, 'accepted');
+    assert.deepEqual(marked, [false, true]);
+    assert.deepEqual(bodies(await (await session.receiver(queue)).takeAvailable()), [1]);
+  },
 };

@@ -3,9 +3,6 @@ namespace Mamba.Broker.Engine;
 /// <content>Messages that diverts send to several addresses: enlisted on all of them or on none.</content>
 public sealed partial class UnitOfWork
 {
-    /// <summary>Whether the commit left messages out, because others with their ids were stored before.</summary>
-    internal bool LeftDuplicatesOut { get; set; }
-
     private PublishOutcome AddDiverted(IMessageNode node, StoredMessage message, DivertPlan plan)
     {
         if (node.IsDeleted)

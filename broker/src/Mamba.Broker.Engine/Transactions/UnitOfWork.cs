@@ -32,6 +32,12 @@ public sealed partial class UnitOfWork
     /// <summary>True when <see cref="Commit"/> can only roll back; see <see cref="MarkRollbackOnly"/>.</summary>
     public bool IsRollbackOnly => _rollbackReason is not null;
 
+    /// <summary>
+    /// Whether the commit left messages out that were not known to be duplicates when they were enlisted: somebody else stored others with
+    /// their ids meanwhile, or they are there twice. To be asked once it is done.
+    /// </summary>
+    public bool LeftDuplicatesOut { get; internal set; }
+
     /// <summary>True once <see cref="Commit"/> or <see cref="Rollback"/> was called: nothing can be enlisted any more.</summary>
     public bool HasEnded => Volatile.Read(ref _record) is null;
 

@@ -18,7 +18,8 @@ namespace Mamba.Broker.Server.Links;
 /// <param name="connection">Its connection.</param>
 /// <param name="endpoint">Its end of the link.</param>
 /// <param name="canReject">Whether the source's outcomes let us answer rejected; otherwise a refusal ends the link.</param>
-internal sealed class CoordinatorLink(AmqpConnection connection, ReceiverEndpoint endpoint, bool canReject)
+/// <param name="marksDuplicates">Whether the peer asked to see which of its commits left messages out.</param>
+internal sealed class CoordinatorLink(AmqpConnection connection, ReceiverEndpoint endpoint, bool canReject, bool marksDuplicates)
     : LinkHandler(connection, endpoint)
 {
     /// <summary>Commands that may be under way or unanswered.</summary>
@@ -76,7 +77,7 @@ internal sealed class CoordinatorLink(AmqpConnection connection, ReceiverEndpoin
         if (outcome == CommitOutcome.Committed)
         {
             transaction.SettleDeliveries();
-            Conclude(transaction, Accepted.Instance);
+            Conclude(transaction, marksDuplicates && transaction.Work.LeftDuplicatesOut ? MarkedAccepted.Duplicate : Accepted.Instance);
         }
         else
         {

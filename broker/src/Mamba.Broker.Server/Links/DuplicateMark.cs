@@ -5,7 +5,7 @@ using Mamba.Amqp.Types;
 namespace Mamba.Broker.Server.Links;
 
 /// <summary>
-/// Whether a sender sees which of its messages were left out as duplicates (<see cref="MarkedAccepted"/>): it asks with the desired
+/// Whether a sender sees which of its messages, and of its commits, were left out or left messages out as duplicates (<see cref="MarkedAccepted"/>): it asks with the desired
 /// capability <c>mamba:duplicate-mark</c> of its link, or, as not every library can desire something of a link, with the link property
 /// of that name set to true. It is told by the same: the offered capability, and the property.
 /// </summary>

@@ -108,15 +108,17 @@ internal sealed partial class LinkBinder(AmqpConnection connection)
                 throw new LinkRefusedException(Refusal.NotImplemented("Resuming the link to the transaction coordinator"));
             }
 
-            var coordinator = new CoordinatorLink(connection, link, CanReject(attach.Source));
+            var coordinator = new CoordinatorLink(connection, link, CanReject(attach.Source), DuplicateMark.IsAsked(attach));
             Adopt(link, coordinator);
-            link.Attach(ReplyToSender(attach, new Coordinator
+            var answer = ReplyToSender(attach, new Coordinator
             {
                 Capabilities =
                 [
                     TransactionCapability.LocalTransactions, TransactionCapability.MultiTxnsPerSsn, TransactionCapability.MultiSsnsPerTxn,
                 ],
-            }));
+            });
+            DuplicateMark.Grant(attach, answer);
+            link.Attach(answer);
             coordinator.Open();
             return;
         }

@@ -71,6 +71,7 @@ internal sealed class DuplicateCommitTests
             Is.EqualTo((PublishOutcome.Accepted, PublishOutcome.Accepted, PublishOutcome.Accepted, PublishOutcome.Accepted)));
         Assert.That(await two.CommitAsync(), Is.EqualTo(CommitOutcome.Committed));
         Assert.That(await one.CommitAsync(), Is.EqualTo(CommitOutcome.Committed), "the rest of it is not touched");
+        Assert.That((two.LeftDuplicatesOut, one.LeftDuplicatesOut), Is.EqualTo((false, true)));
         Assert.That(_bed.Drain("once.q"), Is.EqualTo(new[] { "2", "only 2", "only 1" }));
         Assert.That(_queue.Describe().Duplicates, Is.EqualTo(1));
     }

@@ -119,6 +119,27 @@ internal sealed class DuplicateLinkTests() : RunningBroker(
     }
 
     [Test]
+    public async Task A_commit_that_left_something_out_says_so_to_who_asks([Values] bool asks)
+    {
+        var queue = $"once.commit.{asks}";
+        await using var peer = await RawPeer.BeginAsync(Endpoint);
+        await AttachAsync(peer, 0, queue, asks: true);
+        var work = await TransactionLife.AttachAsync(peer, asks ? [Mark] : null);
+        var first = await work.DeclareAsync();
+        var second = await work.DeclareAsync();
+        Assert.That(await work.PublishAsync(0, Encode(WithId("A"), "first"), first), Is.SameAs(Accepted.Instance));
+        Assert.That(await work.PublishAsync(0, Encode(WithId("A"), "second"), second), Is.SameAs(Accepted.Instance), "nobody knows yet");
+        Assert.That(await work.PublishAsync(0, Encode(WithId("B"), "other"), second), Is.SameAs(Accepted.Instance));
+        Assert.That(await work.EndAsync(first), Is.SameAs(Accepted.Instance));
+        Assert.That(await work.EndAsync(second), asks ? Is.SameAs(MarkedAccepted.Duplicate) : Is.SameAs(Accepted.Instance));
+        var third = await work.DeclareAsync();
+        Assert.That(await work.PublishAsync(0, Encode(WithId("A"), "third"), third), Is.SameAs(MarkedAccepted.Duplicate));
+        Assert.That(await work.EndAsync(third), Is.SameAs(Accepted.Instance), "that was said when it was sent");
+        await using var drain = await RawPeer.BeginAsync(Endpoint);
+        Assert.That((await QueueCounter.DrainAsync(drain, queue, 2)).ConvertAll(static one => one.Body), Is.EqualTo(new[] { "first", "other" }));
+    }
+
+    [Test]
     public async Task They_are_counted_for_each_address()
     {
         await SendAllAsync("once.counted", WithId("A"), WithId("A"), WithId("B"), WithId("A"));

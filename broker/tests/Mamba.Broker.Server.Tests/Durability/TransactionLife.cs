@@ -2,6 +2,7 @@ using Mamba.Amqp.Codec;
 using Mamba.Amqp.Messaging;
 using Mamba.Amqp.Transactions;
 using Mamba.Amqp.Transport;
+using Mamba.Amqp.Types;
 using Mamba.Broker.Server.Tests.Peers;
 
 namespace Mamba.Broker.Server.Tests.Durability;
@@ -13,7 +14,7 @@ internal sealed class TransactionLife(RawPeer peer)
 
     private uint _nextId;
 
-    public static async Task<TransactionLife> AttachAsync(RawPeer peer)
+    public static async Task<TransactionLife> AttachAsync(RawPeer peer, Symbol[]? desired = null)
     {
         await peer.SendAsync(Frames.Of(new Attach
         {
@@ -23,8 +24,11 @@ internal sealed class TransactionLife(RawPeer peer)
             Source = new Source { Address = "here" },
             Target = new Coordinator(),
             InitialDeliveryCount = 0,
+            DesiredCapabilities = desired,
         }));
-        Assert.That((await peer.NextAsync<Attach>()).Target, Is.InstanceOf<Coordinator>());
+        var answer = await peer.NextAsync<Attach>();
+        Assert.That(answer.Target, Is.InstanceOf<Coordinator>());
+        Assert.That(answer.OfferedCapabilities, Is.EqualTo(desired));
         await peer.CreditAsync(Handle);
         return new TransactionLife(peer);
     }
@@ -36,8 +40,10 @@ internal sealed class TransactionLife(RawPeer peer)
     }
 
     /// <summary>Commits and waits for the word that it is done.</summary>
-    public async Task CommitAsync(byte[] transaction) =>
-        Assert.That(await peer.PublishAsync(Handle, _nextId++, Value(new Discharge { TxnId = transaction })), Is.InstanceOf<Accepted>());
+    public async Task CommitAsync(byte[] transaction) => Assert.That(await EndAsync(transaction), Is.InstanceOf<Accepted>());
+
+    /// <summary>Commits and waits for the answer.</summary>
+    public Task<DeliveryState?> EndAsync(byte[] transaction) => peer.PublishAsync(Handle, _nextId++, Value(new Discharge { TxnId = transaction }));
 
     /// <summary>Sends a durable message in a transaction and waits for the provisional acceptance.</summary>
     public async Task SendAsync(uint handle, byte[] transaction, string body) =>
