@@ -69,13 +69,7 @@ internal sealed class TerminusTests
     {
         await using var bed = new TestBed();
         var queue = await bed.QueueAsync();
-        foreach (var text in (string[])["g1", "g2"])
-        {
-            var message = bed.Message(text);
-            message.GroupKey = 7;
-            bed.PublishMessage(queue, message);
-        }
-
+        PublishGroup(bed, queue, 7, "g1", "g2");
         bed.Publish(queue, "alone");
         var first = TestBed.Consume(queue);
         Assert.That(first.Take().Text, Is.EqualTo("g1"));
@@ -87,6 +81,43 @@ internal sealed class TerminusTests
         second.SettleAndWait(Settlement.Accept(taken[0].Token));
         Release(taken);
         Assert.That(second.Take().Text, Is.EqualTo("g2"));
+    }
+
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task A_group_waits_for_what_is_held_of_it_after_a_restart_too(bool isResumed)
+    {
+        await using var bed = new TestBed();
+        var queue = await bed.QueueAsync();
+        PublishGroup(bed, queue, 7, "g1", "g2", "g3");
+        PublishGroup(bed, queue, 8, "h1");
+        var first = TestBed.Consume(queue);
+        await bed.Engine.DefineTerminusAsync(Outgoing, default, first.Subscription);
+        Hold(first, first.TakeExactly(2));
+        await bed.CrashAsync();
+
+        queue = bed.Engine.Find("q")!;
+        var other = TestBed.Consume(queue);
+        var selecting = TestBed.Consume(queue, new SubscribeOptions { Filter = new TextFilter("g") });
+        Assert.That(Texts(other.TakeUpTo(10)), Is.EqualTo(new[] { "h1" }), "g3 comes behind what is held");
+        Assert.That(selecting.TryTake(), Is.Null);
+        selecting.Close();
+        var terminus = bed.Engine.ListTermini().Single();
+        if (!isResumed)
+        {
+            terminus.Recovered!.Release(SettleOnClose.Released);
+            Assert.That(Texts(other.TakeExactly(3)), Is.EqualTo(new[] { "g1", "g2", "g3" }));
+            return;
+        }
+
+        var back = TestBed.Consume(queue);
+        List<AcquiredMessage> held = [];
+        Assert.That(back.Subscription.Adopt(terminus.Recovered!, held), Is.True);
+        Release(held);
+        back.SettleAndWait(Settlement.Accept(held[0].Token));
+        Assert.That((other.TryTake(), back.TryTake()), Is.EqualTo(((Taken?)null, (Taken?)null)));
+        back.SettleAndWait(Settlement.Accept(held[1].Token));
+        Assert.That(other.Take().Text, Is.EqualTo("g3"));
     }
 
     [Test]
@@ -258,6 +289,16 @@ internal sealed class TerminusTests
 
     private static async Task<ReceiptBook> ReceiptsAsync(TestBed bed) =>
         (await bed.Engine.DefineTerminusAsync(Incoming, default, subscription: null)).Receipts!;
+
+    private static void PublishGroup(TestBed bed, IMessageNode queue, uint key, params string[] texts)
+    {
+        foreach (var text in texts)
+        {
+            var message = bed.Message(text);
+            message.GroupKey = key;
+            bed.PublishMessage(queue, message);
+        }
+    }
 
     private static async Task StoreAsync(TestBed bed, ReceiptBook receipts, string text, byte[] tag)
     {

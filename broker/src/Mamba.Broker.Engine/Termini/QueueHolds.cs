@@ -83,6 +83,10 @@ internal static class QueueHolds
         entry.AcquireCount = acquireCount;
         keeper.Held++;
         core.Index.SetState(token, ref entry, EntryState.Acquired);
+        if (entry.IsGrouped)
+        {
+            core.Groups!.OnKept(token);
+        }
     }
 
     /// <summary>What the journal has to be told of messages that a consumer took, before they go out; those it does not know are left out.</summary>

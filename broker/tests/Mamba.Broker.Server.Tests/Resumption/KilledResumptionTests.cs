@@ -1,4 +1,7 @@
 using System.Globalization;
+using Mamba.Amqp.Messaging;
+using Mamba.Amqp.Transport;
+using Mamba.Amqp.Types;
 using Mamba.Broker.Server.Tests.Durability;
 using Mamba.Broker.Server.Tests.Peers;
 
@@ -70,8 +73,8 @@ internal sealed class KilledResumptionTests : MortalBroker
                 others.Add(int.Parse((await other.ReceiveAsync()).Body, CultureInfo.InvariantCulture));
             }
 
-            await other.SendAsync(Frames.Settle(0, Amqp.Messaging.Accepted.Instance, last: 4, settled: false));
-            Assert.That((await other.NextAsync<Amqp.Transport.Disposition>()).LastOrFirst, Is.EqualTo(4));
+            await other.SendAsync(Frames.Settle(0, Accepted.Instance, last: 4, settled: false));
+            Assert.That((await other.NextAsync<Disposition>()).LastOrFirst, Is.EqualTo(4));
         }
 
         receiver.Wanted = Messages - others.Count;
@@ -79,6 +82,63 @@ internal sealed class KilledResumptionTests : MortalBroker
         Assert.That(receiver.Processed.Concat(others), Is.Unique);
         Assert.That(receiver.Processed.Concat(others), Is.EquivalentTo(Enumerable.Range(0, Messages)));
     }
+
+    /// <summary>A group of which a suspended link holds messages goes on, after a kill too, when they are done with, and not before.</summary>
+    [Test]
+    public async Task A_group_keeps_its_order_behind_what_a_killed_broker_held_for_a_link()
+    {
+        await using (var peer = await RawPeer.BeginAsync(Life.Endpoint, "holder"))
+        {
+            await PublishGroupAsync("grouped", "g", "g1", "g2", "g3");
+            await PublishGroupAsync("grouped", "h", "h1");
+            await peer.SendAsync(Holder(unsettled: null), Frames.Credit(0, 1));
+            await peer.NextAsync<Attach>();
+            Assert.That((await peer.ReceiveAsync()).Body, Is.EqualTo("g1"));
+            await Life.Broker.KillAsync();
+        }
+
+        await Life.RestartAsync();
+        Assert.That(Bodies(await Life.DrainAsync("grouped")), Is.EqualTo(new[] { "h1" }));
+        await using (var peer = await RawPeer.BeginAsync(Life.Endpoint, "holder"))
+        {
+            // It comes back, has nothing, and wants nothing again.
+            await peer.SendAsync(Holder(unsettled: new AmqpMap()));
+            await peer.NextAsync<Attach>();
+            await peer.SendAsync(Frames.Detach(0));
+            await peer.NextAsync<Detach>();
+        }
+
+        Assert.That(Bodies(await Life.DrainAsync("grouped", atLeast: 3)), Is.EqualTo(new[] { "g1", "g2", "g3" }));
+    }
+
+    private static byte[] Holder(AmqpMap? unsettled) => Frames.Of(new Attach
+    {
+        Name = "holder",
+        Handle = 0,
+        Role = Role.Receiver,
+        RcvSettleMode = ReceiverSettleMode.Second,
+        Source = new Source { Address = "grouped", ExpiryPolicy = TerminusExpiryPolicy.Never, Durable = TerminusDurability.UnsettledState },
+        Target = new Target { Address = "here" },
+        Unsettled = unsettled,
+    });
+
+    private async Task PublishGroupAsync(string queue, string group, params string[] bodies)
+    {
+        await using var peer = await RawPeer.BeginAsync(Life.Endpoint);
+        await peer.AttachSenderAsync(0, queue);
+        for (var i = 0u; i < bodies.Length; i++)
+        {
+            var message = new AmqpMessage
+            {
+                Header = MessageHeader.Default with { Durable = true },
+                Properties = new MessageProperties { GroupId = group },
+                Body = new ValueBody(bodies[i]),
+            };
+            Assert.That(await peer.PublishAsync(0, i, message.Encode()), Is.InstanceOf<Accepted>());
+        }
+    }
+
+    private static List<string> Bodies(List<ReceivedMessage> messages) => messages.ConvertAll(static m => m.Body);
 
     private static Task<bool> GoOn(RawPeer peer) => Task.FromResult(true);
 

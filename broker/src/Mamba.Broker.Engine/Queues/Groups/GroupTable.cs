@@ -159,6 +159,9 @@ internal sealed class GroupTable(QueueCore core)
         }
     }
 
+    /// <summary>Recovery found a message that is held for a link which is not back yet: nobody gets any of its group before it is done with.</summary>
+    public void OnKept(long token) => _byToken[token].IsMoving = true;
+
     /// <summary>A consumer is gone; what it held is back in line, but for what transactions hold.</summary>
     public void OnClosed(QueueConsumer consumer)
     {
