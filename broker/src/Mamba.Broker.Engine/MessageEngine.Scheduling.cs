@@ -76,6 +76,27 @@ public sealed partial class MessageEngine
         });
     }
 
+    /// <summary>
+    /// Gives up a failed delivery that waits for its next try: it goes to the dead-letter address with the reason
+    /// <see cref="DeadLetterReason.Cancelled"/>, or is removed where there is none for it. Completes once that is on disk.
+    /// </summary>
+    /// <param name="id">See <see cref="ScheduledMessage.Id"/>; on a topic it is given up for every subscription that waits for it.</param>
+    /// <returns>False when none of that id waits for its next try.</returns>
+    /// <exception cref="EngineException"><see cref="EngineError.JournalFailed"/>.</exception>
+    public async Task<bool> CancelParkedAsync(ulong id)
+    {
+        var cancelled = false;
+        foreach (var node in NodesOf(address: null))
+        {
+            foreach (var host in HostsOf(node))
+            {
+                cancelled |= await host.CancelParkedAsync(id);
+            }
+        }
+
+        return cancelled;
+    }
+
     private static ScheduledPage Query(ScheduledQuery query, IEnumerable<IRoutingNode> nodes)
     {
         var selection = new ScheduledSelection(query);

@@ -92,9 +92,27 @@ internal sealed class RetryRecoveryTests
         var records = new Kinds();
         using (Journal.Journal.Open(new JournalOptions { Directory = bed.Directory, SegmentSize = 1024 * 1024, Sync = false }, records))
         {
-            Assert.That(
-                records.All.Where(static kinds => kinds is not ("DefineNode" or "Snapshot" or "Snapshot,DefineNode")),
-                Is.EqualTo(new[] { "Enqueue", "Park", "Enqueue,Park", "Count" }));
+            Assert.That(records.OfMessages, Is.EqualTo(new[] { "Enqueue", "Park", "Enqueue,Park", "Count" }));
+        }
+    }
+
+    [TestCase("a~,1", true)]
+    [TestCase("a", false)]
+    public async Task The_last_failure_is_counted_before_the_message_is_moved(string text, bool ownMaximum)
+    {
+        await using var bed = new TestBed();
+        var queue = await bed.QueueAsync("q", new NodeOptions { MaxDeliveries = ownMaximum ? 5 : 1 });
+        await bed.QueueAsync("DLQ.q");
+        var message = bed.Message(text);
+        message.HasOwnRetry = ownMaximum;
+        bed.PublishMessage(queue, message);
+        var consumer = TestBed.Consume(queue);
+        Assert.That(consumer.SettleAndWait(Failed(consumer.Take())), Is.EqualTo(SettleStatus.Settled));
+        await bed.Engine.DisposeAsync();
+        var records = new Kinds();
+        using (Journal.Journal.Open(new JournalOptions { Directory = bed.Directory, SegmentSize = 1024 * 1024, Sync = false }, records))
+        {
+            Assert.That(records.OfMessages, Is.EqualTo(new[] { "Enqueue", "Count", "Remove,Enqueue" }));
         }
     }
 
@@ -266,6 +284,9 @@ internal sealed class RetryRecoveryTests
     {
         public List<string> All { get; } = [];
 
+        /// <summary>Without those that say which nodes there are, which may come in between.</summary>
+        public IEnumerable<string> OfMessages => All.Where(static kinds => !kinds.Contains("Snapshot", StringComparison.Ordinal) && !kinds.Contains("Define", StringComparison.Ordinal));
+
         public void OnRecord(RecordAddress address, ReadOnlySpan<byte> payload)
         {
             var kinds = new List<OperationKind>();
@@ -283,6 +304,7 @@ internal sealed class RetryRecoveryTests
         {
             OperationKind.Enqueue => EnqueueOperation.ReadHeader(payload).Length,
             OperationKind.Count => ListOperation.HeaderSize + ListOperation.CountItemSize,
+            OperationKind.Remove => ListOperation.HeaderSize + ListOperation.RemoveItemSize,
             OperationKind.Park => ListOperation.HeaderSize + ParkOperation.ItemSize,
             _ => payload.Length,
         };

@@ -107,13 +107,13 @@ internal sealed class ScheduleTopicTests
     }
 
     [Test]
-    public async Task Failed_deliveries_that_wait_are_left_out_where_only_what_can_be_cancelled_is_wanted()
+    public async Task Failed_deliveries_that_wait_are_left_out_where_only_schedules_are_wanted()
     {
         await using var bed = new TestBed();
         var queue = await bed.QueueAsync();
         bed.Publish(queue, "x", delay: 1_000);
-        Assert.That(bed.Engine.QueryScheduled(new ScheduledQuery { OnlyCancellable = true }).Total, Is.EqualTo(1));
-        Assert.That(bed.Engine.QueryScheduled(new ScheduledQuery { OnlyCancellable = true, Kind = ScheduledKind.Parked }).Total, Is.Zero);
+        Assert.That(bed.Engine.QueryScheduled(new ScheduledQuery { WithoutParked = true }).Total, Is.EqualTo(1));
+        Assert.That(bed.Engine.QueryScheduled(new ScheduledQuery { WithoutParked = true, Kind = ScheduledKind.Parked }).Total, Is.Zero);
     }
 
     private static string TextOf(TestBed bed, ScheduledMessage item)

@@ -7,6 +7,7 @@ from proton import Delivery, Message, symbol, timestamp
 
 from harness import check
 from harness.engine import Coordinator, Peer, bodies, drained, put, retire
+from harness.manager import Manager
 from harness.registry import case
 
 HOUR = 3_600_000
@@ -205,3 +206,20 @@ def group_order(ctx):
                 received.accept()
     check.equal(done, ["a1", "a2", "a3"], "order")
     check.equal(drained(ctx, queue), [], "queue content")
+
+
+@case("retries.cancelled")
+def cancelled(ctx):
+    """A failed delivery that waits is cancelled through the management node, and is dead-lettered for that reason."""
+    queue = ctx.queue("backoff.slow.q")
+    put(ctx, queue, "given up", "other", durable=True)
+    manager, kind = Manager(ctx), "org.mamba.schedule"
+    with Peer(ctx) as peer:
+        link = peer.receiver(queue)
+        link.receive().modify(failed=True)
+        check.equal(bodies(link.drain(10)), ["other"], "the rest")
+    (name,), = manager.expect(200, "QUERY", {"attributeNames": ["name"]}, entityType=kind, address=queue, kind="parked")["results"]
+    manager.expect(204, "DELETE", type=kind, name=name)
+    manager.expect(404, "DELETE", type=kind, name=name)
+    dead, = drained(ctx, "DLQ." + queue)
+    check.equal((dead.body, dead.message.annotations[symbol("x-opt-dead-letter-reason")]), ("given up", "cancelled"), "dead letter")

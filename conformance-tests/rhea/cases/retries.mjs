@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import rhea from 'rhea';
+import { Manager } from '../lib/manager.mjs';
 import * as state from '../lib/transactions.mjs';
 
 const { types } = rhea;
@@ -152,5 +153,20 @@ export default {
       }
     }
     assert.deepEqual(found, ['a1', 'a2', 'a3']);
+  },
+
+  async 'a-failed-delivery-that-waits-is-cancelled'(t) {
+    const queue = slow(t);
+    const { client, receiver } = await filled(t, queue, ['a', 'b']);
+    (await receiver.take(1))[0].modify(failed);
+    const manager = await Manager.open(client);
+    const type = 'org.mamba.schedule';
+    const waiting = async () => (await manager.ask('QUERY', { entityType: type, address: queue, kind: 'parked' }, { attributeNames: ['name'] })).body.results;
+    const [[name]] = await waiting();
+    assert.equal((await manager.ask('DELETE', { type, name })).status, 204);
+    assert.deepEqual(await waiting(), []);
+    const [dead] = await (await client.receiver(`DLQ.${queue}`)).take(1);
+    assert.deepEqual([dead.body, dead.annotations['x-opt-dead-letter-reason']], ['a', 'cancelled']);
+    assert.deepEqual(bodies(await receiver.takeAvailable()), ['b']);
   },
 };

@@ -27,10 +27,12 @@ internal sealed class AnnotationMerger(EngineContext context)
         if (verdict.IsExhausted)
         {
             merged?.Release();
-            if (!Complete(host, merge, null, default, verdict, ticket))
-            {
-                ticket?.PartDone();
-            }
+            merged = null;
+        }
+
+        if (verdict.IsExhausted && !merge.Persistent)
+        {
+            GiveUp(host, merge, verdict, ticket);
         }
         else if (!merge.Persistent || (merged is null && !merge.Failed && verdict.DueAt == 0))
         {
@@ -79,6 +81,15 @@ internal sealed class AnnotationMerger(EngineContext context)
         merged.Version = (byte)Math.Min(original.Version + 1, byte.MaxValue);
         merged.ChargeTo(context.Budget);
         return merged;
+    }
+
+    /// <summary>The message has had its chances: the move is what the ticket waits for.</summary>
+    private void GiveUp(QueueHost host, in MessageMerge merge, in RetryVerdict verdict, SettleTicket? ticket)
+    {
+        if (!Complete(host, merge, null, default, verdict, ticket))
+        {
+            ticket?.PartDone();
+        }
     }
 
     /// <summary>One record: the new bytes, the count, and until when the message is away.</summary>
@@ -132,8 +143,14 @@ internal sealed class AnnotationMerger(EngineContext context)
             }
 
             ledger.DependOn(address.Segment, merge.Location.Address.Segment);
-            merger.Complete(host, merge, merged, location, verdict, ticket: null);
             batch.Dispose();
+            if (verdict.IsExhausted)
+            {
+                merger.GiveUp(host, merge, verdict, ticket);
+                return;
+            }
+
+            merger.Complete(host, merge, merged, location, verdict, ticket: null);
             ticket?.PartDone();
         }
 

@@ -20,6 +20,9 @@ public enum DeadLetterReason
 
     /// <summary>It made room for newer messages: <see cref="OverflowPolicy.DropHead"/>.</summary>
     MaxLength,
+
+    /// <summary>Somebody cancelled it while it waited for its next try: <see cref="MessageEngine.CancelParkedAsync"/>.</summary>
+    Cancelled,
 }
 
 /// <summary>What travels with a message that is moved away.</summary>

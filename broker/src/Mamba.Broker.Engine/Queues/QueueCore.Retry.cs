@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Mamba.Broker.Engine;
 
 /// <content>Deliveries that failed: back in line, away until their next try, or out of chances.</content>
@@ -31,6 +33,36 @@ internal sealed partial class QueueCore
         }
 
         Wake(effects);
+    }
+
+    /// <summary>Gives up a failed delivery that is away: it is moved to the dead-letter address where there is one for it, else removed.</summary>
+    /// <returns>Its token, and whether it is moved; null when none of that id is away.</returns>
+    public (long Token, bool IsMoved)? CancelParked(ulong messageId, QueueEffects effects)
+    {
+        foreach (var token in _parked?.Keys ?? Enumerable.Empty<long>())
+        {
+            ref var entry = ref _index.Find(token);
+            if (Unsafe.IsNullRef(ref entry) || entry.MessageId != messageId || entry.State != EntryState.Scheduled)
+            {
+                continue;
+            }
+
+            var isMoved = _policy.CanDeadLetter(entry);
+            if (isMoved)
+            {
+                StartMove(token, ref entry, DeadLetterReason.Cancelled, null, null, effects);
+            }
+            else
+            {
+                Remove(token, ref entry, effects);
+                Counters.Purged++;
+            }
+
+            Wake(effects);
+            return (token, isMoved);
+        }
+
+        return null;
     }
 
     /// <summary>Whether the message itself has to be read before it is known what becomes of it; or rewritten.</summary>

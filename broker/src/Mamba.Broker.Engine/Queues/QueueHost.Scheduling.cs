@@ -73,16 +73,36 @@ internal sealed partial class QueueHost
             UpdateDeadline();
         }
 
+        await ConcludeAsync(effects, token, messageId, parts: 0);
+        return removed;
+    }
+
+    /// <summary>Gives up the failed delivery of an id that waits for its next try; completes once that is on disk. False when there is none.</summary>
+    public async Task<bool> CancelParkedAsync(ulong messageId)
+    {
+        var effects = QueueEffects.Rent();
+        (long Token, bool IsMoved)? cancelled;
+        lock (_gate)
+        {
+            cancelled = _core.CancelParked(messageId, effects);
+            UpdateDeadline();
+        }
+
+        await ConcludeAsync(effects, cancelled?.Token ?? 0, messageId, cancelled is { IsMoved: true } ? 1 : 0);
+        return cancelled is not null;
+    }
+
+    /// <summary>Carries out effects; completes once the journal has them.</summary>
+    private async Task ConcludeAsync(QueueEffects effects, long token, ulong messageId, int parts)
+    {
         var results = ArrayPool<SettleResult>.Shared.Rent(1);
         results[0] = new SettleResult(token, SettleStatus.Settled);
         var stored = new RemovalObserver();
-        Conclude(effects, stored, results, 1, parts: 0);
+        Conclude(effects, stored, results, 1, parts);
         if (await stored.Task == SettleStatus.JournalFailed)
         {
             throw new EngineException(EngineError.JournalFailed, $"The journal did not take the removal of message {messageId}; it may be back after a restart.");
         }
-
-        return removed;
     }
 
     private static ScheduledKind KindOf(long parkedUntil) => parkedUntil != 0 ? ScheduledKind.Parked : ScheduledKind.Delayed;

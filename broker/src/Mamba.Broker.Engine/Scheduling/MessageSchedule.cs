@@ -104,8 +104,8 @@ public sealed record ScheduledQuery
     /// <summary>Only the one of this id: on a topic, its copy for each subscription. Null = all.</summary>
     public ulong? Id { get; init; }
 
-    /// <summary>Without failed deliveries that wait for their next try: what <see cref="MessageEngine.CancelScheduledAsync"/> can cancel.</summary>
-    public bool OnlyCancellable { get; init; }
+    /// <summary>Without failed deliveries that wait for their next try, which are no schedules.</summary>
+    public bool WithoutParked { get; init; }
 
     /// <summary>Without so many of the earliest.</summary>
     public int Skip { get; init; }

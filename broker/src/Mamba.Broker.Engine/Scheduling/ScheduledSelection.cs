@@ -23,7 +23,7 @@ internal sealed class ScheduledSelection(ScheduledQuery query)
 
     /// <summary>Whether one that is due then, for this reason, can be wanted.</summary>
     public bool Wants(ScheduledKind kind, long dueAt) =>
-        dueAt >= query.DueFrom && dueAt < query.DueBefore && (query.Kind is not { } wanted || wanted == kind) && !(query.OnlyCancellable && kind == ScheduledKind.Parked);
+        dueAt >= query.DueFrom && dueAt < query.DueBefore && (query.Kind is not { } wanted || wanted == kind) && !(query.WithoutParked && kind == ScheduledKind.Parked);
 
     /// <summary>Takes one in, if it is wanted.</summary>
     public void Add(ScheduledMessage item)

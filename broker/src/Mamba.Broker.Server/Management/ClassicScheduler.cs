@@ -95,7 +95,7 @@ internal sealed class ClassicScheduler(ServerContext server)
 
     private static ScheduledQuery Range(ManagementRequest request)
     {
-        var query = new ScheduledQuery { OnlyCancellable = true, Max = MaxBrowsed };
+        var query = new ScheduledQuery { WithoutParked = true, Max = MaxBrowsed };
         return request.Instant(StartTime) is { } start && request.Instant(EndTime) is { } end
             ? query with { DueFrom = start, DueBefore = end == long.MaxValue ? end : end + 1 }
             : query;

@@ -8,8 +8,8 @@ namespace Mamba.Broker.Server.Management;
 /// <summary>
 /// What waits for its time: delayed messages and repeating schedules, by id. A delayed message on a topic is listed once for each
 /// subscription that will get it. QUERY gives the next due first, and takes the filters <c>address</c>, <c>kind</c> and
-/// <c>dueBefore</c> as application properties. Failed deliveries that wait for their next try are listed by the kind <c>parked</c> only,
-/// and are not cancelled.
+/// <c>dueBefore</c> as application properties. Failed deliveries that wait for their next try are listed by the kind <c>parked</c> only;
+/// one that is deleted is dead-lettered as cancelled.
 /// </summary>
 internal sealed class ScheduleEntities(MessageEngine engine) : EntityType("org.mamba.schedule", "schedule")
 {
@@ -27,7 +27,7 @@ internal sealed class ScheduleEntities(MessageEngine engine) : EntityType("org.m
     public override IReadOnlyList<string> Operations { get; } = [Operation.Read, Operation.Delete];
 
     /// <summary>The first of them only: there may be more than can be held. <see cref="Page"/> gives any part.</summary>
-    public override IEnumerable<Entity> List() => EntitiesOf(engine.QueryScheduled(Cancellable with { Max = EntityCatalog.MaxRows }).Items);
+    public override IEnumerable<Entity> List() => EntitiesOf(engine.QueryScheduled(Schedules with { Max = EntityCatalog.MaxRows }).Items);
 
     public override EntityPage Page(ManagementRequest request, int skip, int count)
     {
@@ -35,9 +35,9 @@ internal sealed class ScheduleEntities(MessageEngine engine) : EntityType("org.m
         try
         {
             var kind = KindOf(request.Text(Kind));
-            var page = engine.QueryScheduled(Cancellable with
+            var page = engine.QueryScheduled(Schedules with
             {
-                OnlyCancellable = kind != ScheduledKind.Parked,
+                WithoutParked = kind != ScheduledKind.Parked,
                 Address = address,
                 Kind = kind,
                 DueBefore = request.Number("dueBefore") ?? long.MaxValue,
@@ -57,19 +57,14 @@ internal sealed class ScheduleEntities(MessageEngine engine) : EntityType("org.m
     public override Entity? Find(string name) =>
         IdOf(name) is { } id && engine.QueryScheduled(new ScheduledQuery { Id = id, Max = 1 }).Items is [var found] ? new Entity(this, name, found) : null;
 
-    /// <summary>Cancels it: on all its subscriptions, and with the series that its crontab entry began.</summary>
+    /// <summary>Cancels it: on all its subscriptions, and with the series that its crontab entry began. A failed delivery is dead-lettered.</summary>
     public override async Task DeleteAsync(Entity entity, AttributeBody conditions, long caller)
     {
         conditions.RefuseOthers();
-        if (((ScheduledMessage)entity.Handle).Kind == ScheduledKind.Parked)
+        var item = (ScheduledMessage)entity.Handle;
+        if (!await (item.Kind == ScheduledKind.Parked ? engine.CancelParkedAsync(item.Id) : engine.CancelScheduledAsync(item.Id)))
         {
-            throw new ManagementException(
-                ManagementStatus.Forbidden, $"'{entity.Name}' is a failed delivery that waits for its next try, and is not cancelled; consume it, or purge its queue.");
-        }
-
-        if (!await engine.CancelScheduledAsync(((ScheduledMessage)entity.Handle).Id))
-        {
-            throw ManagementException.NotFound($"The schedule '{entity.Name}' ended, or was cancelled by somebody else, just now.");
+            throw ManagementException.NotFound($"'{entity.Name}' ended, was tried again, or was cancelled by somebody else, just now.");
         }
     }
 
@@ -116,7 +111,7 @@ internal sealed class ScheduleEntities(MessageEngine engine) : EntityType("org.m
         }
     }
 
-    private static ScheduledQuery Cancellable { get; } = new() { OnlyCancellable = true };
+    private static ScheduledQuery Schedules { get; } = new() { WithoutParked = true };
 
     private static ScheduledKind? KindOf(string? text) => text switch
     {

@@ -115,6 +115,7 @@ public sealed class MessageAnnotator(TimeProvider? time = null) : IMessageAnnota
         DeadLetterReason.MaxAcquires => "max-acquires",
         DeadLetterReason.Expired => "expired",
         DeadLetterReason.MaxLength => "max-length",
+        DeadLetterReason.Cancelled => "cancelled",
         _ => "undeliverable",
     };
 

@@ -54,16 +54,12 @@ internal sealed class RetryManagementTests() : MortalBroker("""addresses.rules=[
     }
 
     [Test]
-    public async Task What_waits_is_counted_and_listed_by_its_kind_and_not_cancelled()
+    public async Task What_waits_is_counted_and_listed_by_its_kind_and_cancelled_singly()
     {
         await using var peer = await ManagementPeer.ConnectAsync(Life.Endpoint);
         await peer.AskAsync("CREATE", Queue, "own", new AmqpMap { { "retryDelay", 3_600_000L }, { "retryMaxDelay", 3_600_000L } });
         await Life.PublishAsync("own", "a", "b");
-        await using (var consumer = await RawPeer.BeginAsync(Life.Endpoint))
-        {
-            await consumer.AttachReceiverAsync(0, "own", credit: 1);
-            await KilledBrokerTests.SettleAndWaitAsync(consumer, (await consumer.ReceiveAsync()).DeliveryId, new Modified { DeliveryFailed = true });
-        }
+        await FailAsync("own");
 
         var figures = (await peer.AskAsync("READ", Queue, "own")).Map;
         Assert.That((figures["depth"], figures["parked"]), Is.EqualTo((2L, 1L)));
@@ -73,9 +69,38 @@ internal sealed class RetryManagementTests() : MortalBroker("""addresses.rules=[
         Assert.That(rows[0].Skip(1), Is.EqualTo(new object[] { "parked", 1L, "own" }));
         var name = (string)rows[0][0]!;
         Assert.That((await peer.AskAsync("READ", Schedule, name)).Map["deliveryCount"], Is.EqualTo(1L));
-        Assert.That((await peer.AskAsync("DELETE", Schedule, name)).Status, Is.EqualTo(403));
-        Assert.That((await peer.AskAsync("PURGE", Queue, "own")).Map["purged"], Is.EqualTo(2L));
+        Assert.That((await peer.AskAsync("DELETE", Schedule, name)).Status, Is.EqualTo(204));
+        Assert.That((await peer.AskAsync("DELETE", Schedule, name)).Status, Is.EqualTo(404));
         Assert.That(await RowsAsync(peer, "parked"), Is.Empty);
+        await FailAsync("own");
+        Assert.That((await peer.AskAsync("PURGE", Queue, "own")).Map["purged"], Is.EqualTo(1L), "what waits is purged");
+    }
+
+    [Test]
+    public async Task What_was_cancelled_is_among_the_dead_letters_after_a_kill()
+    {
+        await using (var peer = await ManagementPeer.ConnectAsync(Life.Endpoint))
+        {
+            await peer.AskAsync("CREATE", Queue, "own", new AmqpMap { { "retryDelay", 3_600_000L }, { "retryMaxDelay", 3_600_000L } });
+            await Life.PublishAsync("own", "a", "b");
+            await FailAsync("own");
+            var name = (string)(await RowsAsync(peer, "parked"))[0][0]!;
+            Assert.That((await peer.AskAsync("DELETE", Schedule, name)).Status, Is.EqualTo(204));
+        }
+
+        await Life.KillAndRestartAsync();
+        await using var reader = await RawPeer.BeginAsync(Life.Endpoint);
+        var dead = (await QueueCounter.DrainAsync(reader, "DLQ.own", 1)).Single();
+        Assert.That((dead.Body, dead.Message.MessageAnnotations![new Symbol("x-opt-dead-letter-reason")]), Is.EqualTo(("a", (object)"cancelled")));
+        Assert.That((await QueueCounter.DrainAsync(reader, "own", 1)).ConvertAll(static one => one.Body), Is.EqualTo(new[] { "b" }));
+    }
+
+    /// <summary>Takes the first message of a queue and fails to deal with it.</summary>
+    private async Task FailAsync(string queue)
+    {
+        await using var consumer = await RawPeer.BeginAsync(Life.Endpoint);
+        await consumer.AttachReceiverAsync(0, queue, credit: 1);
+        await KilledBrokerTests.SettleAndWaitAsync(consumer, (await consumer.ReceiveAsync()).DeliveryId, new Modified { DeliveryFailed = true });
     }
 
     private static object?[] PolicyIn(AmqpMap attributes) =>
