@@ -93,6 +93,23 @@ internal sealed class BlockTests
     }
 
     [Test]
+    public async Task A_wildcard_subscription_that_is_full_is_told_to_those_who_send_to_its_topics()
+    {
+        await using var bed = new TestBed(static options => options with { Patterns = [new NodePattern("paint.#", Tight)] });
+        var red = await bed.TopicAsync("paint.red");
+        var blue = await bed.TopicAsync("paint.blue");
+        var slow = TestBed.Consume(await bed.TopicAsync("paint.*"));
+        var producers = new[] { new Producer(red), new Producer(blue), new Producer(blue), new Producer(await bed.TopicAsync("other", Tight)) };
+        Assert.That((red.CreditFor(producers[0]), blue.CreditFor(producers[1]), blue.CreditFor(producers[2])), Is.EqualTo((8L, 4L, 4L)));
+        blue.RemoveProducer(producers[2]);
+        bed.PublishAll(red, ["1", "2", "3", "4", "5", "6", "7", "8"]);
+        Assert.That(producers.Select(static one => one.Filled), Is.EqualTo(new[] { 1, 1, 0, 0 }));
+        Assert.That((red.CreditFor(producers[0]), blue.CreditFor(producers[1])), Is.EqualTo((0L, 0L)));
+        slow.Close();
+        Assert.That(producers.Select(static one => one.Told), Is.EqualTo(new[] { 1, 1, 0, 0 }));
+    }
+
+    [Test]
     public async Task A_limit_of_one_opens_when_the_queue_is_empty()
     {
         await using var bed = new TestBed();

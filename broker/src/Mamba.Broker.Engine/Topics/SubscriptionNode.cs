@@ -7,6 +7,9 @@ namespace Mamba.Broker.Engine;
 internal sealed class SubscriptionNode : ISubscriptionNode, IQueueOwner
 {
     private readonly Action<SubscriptionNode> _end;
+
+    /// <summary>Of a wildcard subscription: who asked for credit to send to a topic that it takes in. Null on a topic, which knows who sends to it.</summary>
+    private readonly ProducerSet? _feeders;
     private int _deleted;
 
     public SubscriptionNode(
@@ -19,7 +22,8 @@ internal sealed class SubscriptionNode : ISubscriptionNode, IQueueOwner
         NoLocal = options.NoLocalOrigin;
         var name = key.Name is null ? null : key.ClientId is null ? key.Name : $"{key.ClientId}:{key.Name}";
         Host = new QueueHost(context, id, new QueueNaming(topic.Address, name ?? topic.Address, name), queueOptions) { Owner = this };
-        Host.Admission.Filled = topic.OnFilled;
+        _feeders = topic.IsPattern ? new ProducerSet() : null;
+        Host.Admission.Filled = _feeders is null ? topic.OnFilled : _feeders.Filled;
     }
 
     public QueueHost Host { get; }
@@ -67,6 +71,20 @@ internal sealed class SubscriptionNode : ISubscriptionNode, IQueueOwner
                 $"Subscription '{Key.Name}' is held: its stored filter is not understood ({reason}). Run the broker version that made it, or give "
                 + "its messages up by unsubscribing it.");
         }
+    }
+
+    /// <summary>See <see cref="QueueAdmission.CreditFor"/>.</summary>
+    public long CreditFor(IProducer producer, int producers)
+    {
+        _feeders?.Add(producer);
+        return Host.Admission.CreditFor(producer, producers);
+    }
+
+    /// <summary>A producer of one of its topics is gone.</summary>
+    public void Forget(IProducer producer)
+    {
+        _feeders?.Remove(producer);
+        Host.Admission.Forget(producer);
     }
 
     public NodeStatus Describe() => Host.Describe(Topic.Address, NodeKind.Queue, !Key.Durable, 0);

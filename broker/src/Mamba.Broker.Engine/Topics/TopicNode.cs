@@ -155,7 +155,7 @@ internal sealed class TopicNode : IRoutingNode
         {
             if (subscription.Host.Admission.Blocks)
             {
-                least = Math.Min(least, subscription.Host.Admission.CreditFor(producer, _producers.Count));
+                least = Math.Min(least, subscription.CreditFor(producer, _producers.Count));
             }
         }
 
@@ -169,7 +169,7 @@ internal sealed class TopicNode : IRoutingNode
         _producers.Remove(producer);
         foreach (var subscription in Audience())
         {
-            subscription.Host.Admission.Forget(producer);
+            subscription.Forget(producer);
         }
 
         CheckLifetime();
