@@ -49,6 +49,7 @@ public sealed partial class DocumentTests
     [TestCase("broker/docs/delivery.md")]
     [TestCase("broker/docs/management.md")]
     [TestCase("broker/docs/queues.md")]
+    [TestCase("broker/docs/rabbitmq-clients.md")]
     [TestCase("broker/docs/reliability.md")]
     [TestCase("broker/docs/security.md")]
     [TestCase("broker/docs/topics.md")]
