@@ -40,6 +40,11 @@ public sealed partial class PublishBatch
     {
         _context = context;
         var firstId = context.TakeMessageIds(_count);
+        if (Numbers is not null)
+        {
+            Numbers.First = firstId;
+        }
+
         var waiting = 0;
         var sync = false;
         _nextId = 0;
@@ -343,6 +348,7 @@ public sealed partial class PublishBatch
         _context = null;
         _count = 0;
         _bytes = 0;
+        Numbers = null;
         PublishBatchPool.Give(this);
     }
 

@@ -8,6 +8,12 @@ public sealed partial class PublishBatch
 {
     internal void PublishDiverting(EngineContext context)
     {
+        if (Numbers is not null && !IsDiverted(context))
+        {
+            Publish(context);
+            return;
+        }
+
         PublishBatch? run = null;
         _nextId = 0;
         for (var i = 0; i < _count; i++)
@@ -32,5 +38,18 @@ public sealed partial class PublishBatch
         Array.Clear(_entries, 0, _count);
         _count = 0;
         Recycle();
+    }
+
+    private bool IsDiverted(EngineContext context)
+    {
+        for (var i = 0; i < _count; i++)
+        {
+            if (_entries[i].Message.Schedule is null && context.Diverts.PlanFor(_entries[i].Node, _entries[i].Message) is not null)
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 }

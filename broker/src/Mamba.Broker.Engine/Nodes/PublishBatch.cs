@@ -64,6 +64,9 @@ public sealed partial class PublishBatch
     /// <summary>Body bytes of the messages added.</summary>
     public long Bytes => _bytes;
 
+    /// <summary>Where to note the numbers that the messages get; null, as for almost all batches, where nobody wants to know.</summary>
+    public MessageNumbers? Numbers { get; set; }
+
     /// <summary>Takes an empty batch from the pool.</summary>
     public static PublishBatch Rent() => PublishBatchPool.Take();
 
@@ -92,4 +95,14 @@ public sealed partial class PublishBatch
             AddId(window, id);
         }
     }
+}
+
+/// <summary>The numbers of a batch's messages. For one batch.</summary>
+public sealed class MessageNumbers
+{
+    /// <summary>
+    /// The number of the first message; those of the others follow it. Known when an observer is told of a message; 0 before, and for
+    /// good where a divert applies to one of them.
+    /// </summary>
+    public ulong First { get; internal set; }
 }
