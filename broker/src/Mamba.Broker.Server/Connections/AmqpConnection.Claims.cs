@@ -3,6 +3,7 @@ using Mamba.Broker.Server.Links;
 using Mamba.Broker.Server.Management;
 using Mamba.Broker.Server.Security;
 using Mamba.Broker.Server.Security.Claims;
+using Mamba.Broker.Server.Dialects.ServiceBus;
 
 namespace Mamba.Broker.Server.Connections;
 
@@ -16,6 +17,9 @@ internal sealed partial class AmqpConnection
 
     /// <summary>Its business with the node that takes tokens. The turn's own.</summary>
     public ClaimsDesk ClaimsDesk => _claimsDesk ??= new ClaimsDesk(this);
+
+    /// <summary>What a client of Service Bus has beyond others; null for all that have not shown a token. The turn's own.</summary>
+    public ServiceBusDialect? ServiceBus { get; private set; }
 
     /// <summary>A link may be attached, unless the connection lives by its tokens and has none for it.</summary>
     /// <exception cref="LinkRefusedException">amqp:unauthorized-access.</exception>
@@ -53,6 +57,7 @@ internal sealed partial class AmqpConnection
 
             _claims = new ConnectionClaims(claim.User, _server.Time);
             Principal = new Principal(claim.User, "CBS");
+            ServiceBus = new ServiceBusDialect(this);
             _access = null;
             Admit();
         }

@@ -51,6 +51,7 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
         _mailbox = new Mailbox(this);
         _transport.Owner = this;
         Listener = new ListenerContext(transport.LocalEndPoint, transport.RemoteEndPoint, transport.IsTls, transport.ClientCertificate);
+        Principal = server.Authenticator.WithoutCredentials(Listener);
         _protocol = new ConnectionEngine(server.SettingsFor(Listener), this);
         _binder = new LinkBinder(this);
         _transactions = new TransactionTable(server, id);
@@ -62,8 +63,8 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
 
     public ListenerContext Listener { get; }
 
-    /// <summary>Who the peer is; anonymous until SASL says otherwise.</summary>
-    public Principal Principal { get; private set; } = Principal.Anonymous;
+    /// <summary>Who the peer is; nobody in particular until SASL, or a token, says otherwise.</summary>
+    public Principal Principal { get; private set; }
 
     /// <summary>The peer's container-id, empty before its open.</summary>
     public string ContainerId { get; private set; } = string.Empty;
@@ -141,6 +142,9 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
 
     /// <summary>Cuts the connection without ceremony. Thread-safe.</summary>
     public void Cut(string cause) => Post(() => Break(cause));
+
+    /// <summary>Its links. The turn's own.</summary>
+    public IReadOnlyCollection<LinkHandler> Links => _links;
 
     public void Register(LinkHandler link) => _links.Add(link);
 

@@ -4,6 +4,7 @@ using Mamba.Amqp.Transactions;
 using Mamba.Amqp.Transport;
 using Mamba.Broker.Engine;
 using Mamba.Broker.Server.Connections;
+using Mamba.Broker.Server.Dialects.ServiceBus;
 using Mamba.Broker.Server.Links.Resumption;
 using Mamba.Broker.Server.Messages;
 
@@ -71,6 +72,12 @@ internal sealed partial class InboundLink : LinkHandler, IPublishObserver, IProd
 
         if (delivery.MessageFormat != 0)
         {
+            if (delivery.MessageFormat == MessageBatch.Format && Connection.ServiceBus is not null)
+            {
+                PublishBatch(delivery, payload);
+                return;
+            }
+
             Refuse(
                 delivery.DeliveryId, delivery.IsSettled, delivery.State, delivery.Tag,
                 Refusal.NotImplemented($"Message format 0x{delivery.MessageFormat:x8}"));
@@ -87,6 +94,11 @@ internal sealed partial class InboundLink : LinkHandler, IPublishObserver, IProd
         {
             Refuse(delivery.DeliveryId, delivery.IsSettled, delivery.State, delivery.Tag, fault!);
             return;
+        }
+
+        if (Connection.ServiceBus is not null)
+        {
+            message = MessageStamp.Stamp(message, Connection.Now);
         }
 
         message.Origin = Connection.ContainerId;

@@ -2,6 +2,7 @@ using Mamba.Amqp.Endpoints;
 using Mamba.Amqp.Messaging;
 using Mamba.Amqp.Transport;
 using Mamba.Broker.Server.Dialects.Artemis;
+using Mamba.Broker.Server.Dialects.ServiceBus;
 using Mamba.Broker.Server.Management;
 using Mamba.Broker.Server.Security.Claims;
 
@@ -21,14 +22,8 @@ internal sealed partial class LinkBinder
             return true;
         }
 
-        if (ArtemisDesk.IsNode(address))
-        {
-            await BindAsync(link, attach, address!);
-            return true;
-        }
-
         var isScheduler = attach.Role == Role.Sender && ClassicScheduler.IsAddress(address);
-        if (!isScheduler && !ManagementDesk.IsNode(address))
+        if (!isScheduler && !HasDesk(address))
         {
             return false;
         }
@@ -45,7 +40,7 @@ internal sealed partial class LinkBinder
         }
         else
         {
-            Bind(link, attach, address!, connection.Management);
+            Bind(link, attach, address!, DeskOf(address!));
         }
 
         return true;
@@ -56,19 +51,11 @@ internal sealed partial class LinkBinder
         ? attach.Target is Target { Dynamic: false } target ? target.Address : null
         : attach.Source is { Dynamic: false } source ? source.Address : null;
 
-    private async ValueTask BindAsync(LinkEndpoint link, Attach attach, string address)
-    {
-        connection.CheckClaims(attach);
-        await connection.StealLinkAsync(link, attach);
-        if (IsAbandoned(link))
-        {
-            connection.ReleaseName(link);
-        }
-        else
-        {
-            Bind(link, attach, address, connection.Artemis);
-        }
-    }
+    private bool HasDesk(string? address) =>
+        ManagementDesk.IsNode(address) || ArtemisDesk.IsNode(address) || (connection.ServiceBus is not null && EntityAddress.Managed(address) is not null);
+
+    private RequestDesk DeskOf(string address) =>
+        ArtemisDesk.IsNode(address) ? connection.Artemis : connection.ServiceBus?.DeskOf(address) ?? (RequestDesk)connection.Management;
 
     private void Bind(LinkEndpoint link, Attach attach, string address, RequestDesk desk)
     {

@@ -6,6 +6,7 @@ using Mamba.Amqp.Types;
 using Mamba.Broker.Engine;
 using Mamba.Broker.Server.Connections;
 using Mamba.Broker.Server.Dialects.RabbitMq;
+using Mamba.Broker.Server.Dialects.ServiceBus;
 using Mamba.Broker.Server.Links.Replies;
 using Mamba.Broker.Server.Links.Resumption;
 using Mamba.Broker.Server.Management;
@@ -136,6 +137,11 @@ internal sealed partial class LinkBinder(AmqpConnection connection)
         }
 
         await connection.StealLinkAsync(link, attach);
+        if (connection.ServiceBus is not null)
+        {
+            ServiceBusDialect.CheckTarget(target.Address);
+        }
+
         var owner = new TerminusOwner(connection);
         var node = target.Dynamic || target.Address is not null
             ? await connection.InTurn(ResolveAsync(target.Address, target.Dynamic, target.DynamicNodeProperties, target.Capabilities, owner, link))
@@ -184,8 +190,10 @@ internal sealed partial class LinkBinder(AmqpConnection connection)
 
         await connection.StealLinkAsync(link, attach);
         var owner = new TerminusOwner(connection);
-        var node = await connection.InTurn(
-            ResolveAsync(source.Address, source.Dynamic, source.DynamicNodeProperties, source.Capabilities, owner, link));
+        var entity = connection.ServiceBus?.SourceOf(source);
+        var node = await connection.InTurn(entity is null
+            ? ResolveAsync(source.Address, source.Dynamic, source.DynamicNodeProperties, source.Capabilities, owner, link)
+            : entity.ResolveAsync());
         if (node is { IsTemporary: true, Owner: TerminusOwner other } && other.Connection != connection
             && !await connection.InTurn(TakeOverAsync(node, other, owner)))
         {
@@ -195,7 +203,7 @@ internal sealed partial class LinkBinder(AmqpConnection connection)
         var settled = attach.SndSettleMode == SenderSettleMode.Settled;
         for (var attempt = 1; ; attempt++)
         {
-            var binding = await connection.InTurn(SourceBinding.MakeAsync(connection, node, attach));
+            var binding = await connection.InTurn(entity is null ? SourceBinding.MakeAsync(connection, node, attach) : entity.BindAsync(node));
             if (IsAbandoned(link))
             {
                 binding.Abandon();
@@ -203,7 +211,10 @@ internal sealed partial class LinkBinder(AmqpConnection connection)
                 return;
             }
 
-            var terms = new OutboundTerms(node.Address, settled, source.DefaultOutcome, binding.CloseTerminus, owner);
+            var terms = new OutboundTerms(node.Address, settled, source.DefaultOutcome, binding.CloseTerminus, owner)
+            {
+                Receiver = connection.ServiceBus?.Receiver(settled),
+            };
             var handler = new OutboundLink(connection, link, terms);
             ISubscription subscription;
             try

@@ -5,6 +5,7 @@ using Mamba.Amqp.Transactions;
 using Mamba.Amqp.Transport;
 using Mamba.Broker.Engine;
 using Mamba.Broker.Server.Connections;
+using Mamba.Broker.Server.Dialects.ServiceBus;
 using Mamba.Broker.Server.Links.Resumption;
 using Mamba.Broker.Server.Messages;
 
@@ -37,6 +38,7 @@ internal sealed class OutboundLink : SendingLink, ISubscriber
     private OutgoingTerminus? _terminus;
     private OutboundResumption? _resumption;
     private bool _isStoring;
+    private int _written;
 
     public OutboundLink(AmqpConnection connection, SenderEndpoint endpoint, OutboundTerms terms)
         : base(connection, endpoint)
@@ -47,10 +49,14 @@ internal sealed class OutboundLink : SendingLink, ISubscriber
         _defaultOutcome = terms.DefaultOutcome;
         _owner = terms.Owner;
         CloseTerminus = terms.CloseTerminus;
+        Receiver = terms.Receiver;
         _settlements = new SettlementQueue(this, connection, endpoint);
     }
 
     public ISubscription Subscription => _subscription;
+
+    /// <summary>What is different for a client of Service Bus; null for all others.</summary>
+    public EntityReceiver? Receiver { get; }
 
     public override Func<Task>? CloseTerminus { get; }
 
@@ -102,7 +108,7 @@ internal sealed class OutboundLink : SendingLink, ISubscriber
                 return true;
             }
 
-            var result = _endpoint.Send(ref _current, _header.WrittenSpan, _body!.Span, room);
+            var result = _endpoint.Send(ref _current, _header.WrittenSpan, _body!.Span[_written..], room);
             if (result == SendResult.Partial)
             {
                 return true;
@@ -138,7 +144,14 @@ internal sealed class OutboundLink : SendingLink, ISubscriber
             }
             else if ((state as Outcome ?? (settled ? _defaultOutcome ?? Released.Instance : null)) is { } outcome)
             {
-                _settlements.Add(deliveryId, token, outcome, settled);
+                if (Receiver is null)
+                {
+                    _settlements.Add(deliveryId, token, outcome, settled);
+                }
+                else
+                {
+                    Receiver.Settle(_settlements, deliveryId, token, outcome, settled);
+                }
             }
         }
         catch (AmqpException e)
@@ -237,9 +250,10 @@ internal sealed class OutboundLink : SendingLink, ISubscriber
             _body = body;
             _header.Clear();
             MessageEgress.WriteHeader(_header, message, Connection);
+            _written = Receiver is null ? 0 : Receiver.Write(_header, message, body);
             _current = new OutgoingDelivery
             {
-                Tag = DeliveryTag.FromUInt64(_terminus is null ? _lastTag++ : message.MessageId),
+                Tag = Receiver is null ? DeliveryTag.FromUInt64(_terminus is null ? _lastTag++ : message.MessageId) : Receiver.Lock(message),
                 IsSettled = _settled,
                 Context = message.Token,
             };
@@ -260,6 +274,7 @@ internal sealed class OutboundLink : SendingLink, ISubscriber
             }
 
             _header.Clear();
+            _written = 0;
             var isConcluded = resumed.State is Outcome;
             _body = isConcluded ? StoredMessage.Rent(0) : resumed.Message.Message ?? Load(resumed.Message);
             if (_body is null)
@@ -387,6 +402,7 @@ internal sealed class OutboundLink : SendingLink, ISubscriber
                 // Never fits this consumer; others may have it.
                 ServerLog.MessageTooLargeForConsumer(Server.Logger, _address, _body!.Length);
                 _settlements.AddUndeliverable(_current.Context);
+                Receiver?.Forget(_current.Context);
                 DropBody();
                 return true;
             case SendResult.UnsettledLimit:
@@ -456,4 +472,8 @@ internal sealed class OutboundLink : SendingLink, ISubscriber
 }
 
 /// <summary>What was agreed at attach about messages going out.</summary>
-internal sealed record OutboundTerms(string Address, bool Settled, Outcome? DefaultOutcome, Func<Task>? CloseTerminus, TerminusOwner Owner);
+internal sealed record OutboundTerms(string Address, bool Settled, Outcome? DefaultOutcome, Func<Task>? CloseTerminus, TerminusOwner Owner)
+{
+    /// <summary>What is different for a client of Service Bus; null for all others.</summary>
+    public EntityReceiver? Receiver { get; init; }
+}

@@ -32,14 +32,17 @@ internal sealed class SettlementQueue(OutboundLink link, AmqpConnection connecti
         Append(ref _settled, ref _settledCount, new Settlement(token, OutcomeKind.Modified, UndeliverableHere: true));
 
     /// <exception cref="AmqpException">The outcome cannot be; see <see cref="ToSettlement"/>.</exception>
-    public void Add(uint deliveryId, long token, Outcome outcome, bool settled)
+    public void Add(uint deliveryId, long token, Outcome outcome, bool settled) =>
+        Add(deliveryId, ToSettlement(token, outcome, connection), settled, outcome);
+
+    /// <summary>The same for what an outcome comes to; <paramref name="answer"/> is what the peer is told once it is stored.</summary>
+    public void Add(uint deliveryId, in Settlement settlement, bool settled, Outcome answer)
     {
-        var settlement = ToSettlement(token, outcome, connection);
         if (settled)
         {
             Append(ref _settled, ref _settledCount, settlement);
         }
-        else if (_unanswered.TryAdd(token, new Unanswered(deliveryId, outcome)))
+        else if (_unanswered.TryAdd(settlement.Token, new Unanswered(deliveryId, answer)))
         {
             Append(ref _toConfirm, ref _toConfirmCount, settlement);
         }

@@ -38,6 +38,13 @@ internal sealed class SourceBinding
     /// <summary>Deletes the subscription (the peer closed the link, which for a durable one means unsubscribe), or null.</summary>
     public Func<Task>? CloseTerminus { get; private init; }
 
+    /// <summary>A consumer of the node itself.</summary>
+    public static SourceBinding To(IMessageNode node, SubscribeOptions options) => new(node, named: null, options);
+
+    /// <summary>A consumer of a subscription, which closing the link does not delete.</summary>
+    public static SourceBinding To(IMessageNode node, ISubscriptionNode subscription) =>
+        new(node, subscription, new SubscribeOptions()) { IsDurable = true, Capabilities = TerminusCapabilities.DescribeSubscription(shared: true, global: true) };
+
     /// <exception cref="LinkRefusedException">A filter cannot be used.</exception>
     public static async ValueTask<SourceBinding> MakeAsync(AmqpConnection connection, IMessageNode node, Attach attach)
     {
@@ -113,7 +120,7 @@ internal sealed class SourceBinding
     public bool IsOvertaken(EngineException failure) => failure.Error == EngineError.NotFound && _named is not null;
 
     /// <summary>Making a durable subscription, or another one in its place, needs more than receiving from one that is there.</summary>
-    private static void CheckCreation(AmqpConnection connection, SubscriptionKey key, string topic, SubscriptionOptions wanted)
+    public static void CheckCreation(AmqpConnection connection, SubscriptionKey key, string topic, SubscriptionOptions wanted)
     {
         if (connection.Access is not { } access)
         {

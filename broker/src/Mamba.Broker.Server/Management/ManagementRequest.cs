@@ -43,7 +43,11 @@ internal sealed class ManagementRequest
 
     /// <summary>Decodes a message within tight limits.</summary>
     /// <exception cref="AmqpException">It is no AMQP message, or has far more in it than a request needs.</exception>
-    public static ManagementRequest Decode(ReadOnlySpan<byte> payload) => new(AmqpMessage.Decode(payload, Limits));
+    public static ManagementRequest Decode(ReadOnlySpan<byte> payload) => Decode(payload, Limits);
+
+    /// <summary>The same, within other limits.</summary>
+    /// <exception cref="AmqpException">As there.</exception>
+    public static ManagementRequest Decode(ReadOnlySpan<byte> payload, DecodeLimits limits) => new(AmqpMessage.Decode(payload, limits));
 
     /// <summary>A request of our own about one entity.</summary>
     public static ManagementRequest Of(string operation, string type, string name) =>

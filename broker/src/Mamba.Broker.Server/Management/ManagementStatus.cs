@@ -12,6 +12,7 @@ internal static class ManagementStatus
     public const int Forbidden = 403;
     public const int NotFound = 404;
     public const int Conflict = 409;
+    public const int Gone = 410;
     public const int InternalError = 500;
     public const int NotImplemented = 501;
 }

@@ -9,13 +9,17 @@ namespace Mamba.Broker.Server.Messages;
 internal static class MessageEgress
 {
     /// <summary>Appends the header section for one delivery; nothing where every field has its default.</summary>
-    public static void WriteHeader(ByteBuffer output, in AcquiredMessage message, AmqpConnection connection)
+    public static void WriteHeader(ByteBuffer output, in AcquiredMessage message, AmqpConnection connection) =>
+        WriteHeader(output, message, message.ExpiresAt == 0 ? 0 : connection.Now);
+
+    /// <summary>The same, for a time that is known.</summary>
+    public static void WriteHeader(ByteBuffer output, in AcquiredMessage message, long now)
     {
         uint? ttl = null;
         if (message.ExpiresAt != 0)
         {
             // What is left of the time to live; the receiver counts from its own arrival (AMQP 1.0 §3.2.1).
-            var left = message.ExpiresAt - connection.Now;
+            var left = message.ExpiresAt - now;
             ttl = (uint)Math.Clamp(left, 0, uint.MaxValue);
         }
 

@@ -18,6 +18,9 @@ public interface ISaslAuthenticator
     /// <summary>Whether a peer may skip SASL and start with the bare AMQP header (true where ANONYMOUS is offered).</summary>
     bool AllowsBareHeader(ListenerContext context);
 
+    /// <summary>Who a peer is that does so, until it says more.</summary>
+    Principal WithoutCredentials(ListenerContext context) => Principal.Anonymous;
+
     /// <summary>
     /// Starts the exchange a client chose in sasl-init. A mechanism that was not offered yields an exchange whose
     /// first step fails, so that a caller needs no second path.

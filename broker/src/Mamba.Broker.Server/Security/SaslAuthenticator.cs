@@ -6,9 +6,9 @@ using Microsoft.Extensions.Logging;
 namespace Mamba.Broker.Server.Security;
 
 /// <summary>What the configuration says about logging in.</summary>
-/// <param name="AllowAnonymous">Whether ANONYMOUS and the bare AMQP header are accepted, on loopback connections only in any case.</param>
+/// <param name="AllowAnonymous">Whether clients without credentials are served, on loopback connections only in any case.</param>
 /// <param name="Mechanisms">The other mechanisms that may be offered.</param>
-/// <param name="TakesTokens">Whether peers may come by ANONYMOUS, or MSSBCBS, to say who they are by a token at <c>$cbs</c>; as tokens are
+/// <param name="TakesTokens">Whether peers may come by ANONYMOUS, MSSBCBS or the bare AMQP header to say who they are by a token at <c>$cbs</c>; as tokens are
 /// in the clear, over TLS or loopback only.</param>
 public sealed record SaslPolicy(bool AllowAnonymous, IReadOnlyCollection<string> Mechanisms, bool TakesTokens = false);
 
@@ -45,7 +45,10 @@ public sealed partial class SaslAuthenticator(
     }
 
     /// <inheritdoc/>
-    public bool AllowsBareHeader(ListenerContext context) => policy.AllowAnonymous && IPAddress.IsLoopback(context.Local.Address);
+    public bool AllowsBareHeader(ListenerContext context) => AllowsAnonymous(context) || TakesTokens(context);
+
+    /// <inheritdoc/>
+    public Principal WithoutCredentials(ListenerContext context) => AllowsAnonymous(context) ? Principal.Anonymous : Principal.Provisional;
 
     /// <inheritdoc/>
     public SaslExchange Begin(string mechanism, ListenerContext context)
@@ -57,7 +60,7 @@ public sealed partial class SaslAuthenticator(
 
         return mechanism switch
         {
-            SaslMechanismNames.Anonymous => new AnonymousExchange(AllowsBareHeader(context) ? Principal.Anonymous : Principal.Provisional),
+            SaslMechanismNames.Anonymous => new AnonymousExchange(WithoutCredentials(context)),
             ClaimsBased => new AnonymousExchange(Principal.Provisional),
             SaslMechanismNames.External => new ExternalExchange(this, context),
             SaslMechanismNames.Plain => new PlainExchange(this, context),
@@ -113,11 +116,13 @@ public sealed partial class SaslAuthenticator(
 
     private static bool HasCommonName(ListenerContext context) => context.ClientCertificate is { } certificate && CommonName(certificate) is not null;
 
+    private bool AllowsAnonymous(ListenerContext context) => policy.AllowAnonymous && IPAddress.IsLoopback(context.Local.Address);
+
     private bool TakesTokens(ListenerContext context) => policy.TakesTokens && (context.IsTls || IPAddress.IsLoopback(context.Local.Address));
 
     private bool IsOffered(string mechanism, ListenerContext context, bool hasUsers) => mechanism switch
     {
-        SaslMechanismNames.Anonymous => AllowsBareHeader(context) || TakesTokens(context),
+        SaslMechanismNames.Anonymous => AllowsBareHeader(context),
         ClaimsBased => TakesTokens(context),
         _ when !_configured.Contains(mechanism) => false,
         SaslMechanismNames.External => context.IsTls && HasCommonName(context),

@@ -72,11 +72,12 @@ internal sealed class SaslAuthenticatorTests
         var authenticator = new SaslAuthenticator(
             new SaslPolicy(anonymous, ["EXTERNAL"], TakesTokens: true), new CredentialStore(_folder["users.json"], _log), new AttemptLimiter(_clock), _verifier, _log);
         Assert.That(string.Join(' ', authenticator.Mechanisms(context)), Is.EqualTo(offered));
-        Assert.That(authenticator.AllowsBareHeader(context), Is.EqualTo(anonymous));
+        Assert.That(authenticator.AllowsBareHeader(context), Is.EqualTo(offered.Length > 0));
         foreach (var mechanism in offered.Split(' ', StringSplitOptions.RemoveEmptyEntries))
         {
             var step = (SaslStep.Success)await authenticator.Begin(mechanism, context).StepAsync(default, CancellationToken.None);
             Assert.That(step.Principal.Name, Is.EqualTo("anonymous"));
+            Assert.That(authenticator.WithoutCredentials(context) == Principal.Anonymous, Is.EqualTo(anonymous));
             Assert.That(step.Principal == Principal.Anonymous, Is.EqualTo(anonymous && mechanism == "ANONYMOUS"), "otherwise it may do nothing but show a token");
         }
     }

@@ -61,10 +61,13 @@ internal sealed class ProvisionalConnectionTests
     }
 
     [Test]
-    public async Task A_bare_header_does_not_do()
+    public async Task A_bare_header_leads_as_far()
     {
-        await using var peer = await RawPeer.ConnectAsync(_broker.Amqp);
-        await peer.SendAsync(Frames.AmqpHeader);
-        await peer.ReadHeaderAsync(Frames.SaslHeader);
+        var raw = await RawPeer.BeginAsync(_broker.Amqp);
+        Assert.That((await ClaimsPeer.TryAttachAsync(raw, Frames.Sender(0, "anything")))?.Condition, Is.EqualTo(ErrorCondition.UnauthorizedAccess));
+        await using var peer = await ClaimsPeer.AttachAsync(raw);
+        Assert.That((await peer.PutAsync("sb://localhost/")).Status, Is.EqualTo(202));
+        await raw.SendAsync(Frames.Detach(0));
+        Assert.That(await peer.TryAttachAsync(Frames.Sender(0, "anything")), Is.Null);
     }
 }
