@@ -12,6 +12,9 @@ public abstract class BrokerFixture(BrokerProfile profile)
     internal const string User = "interop";
     private const string Password = "correct horse, battery=staple";
 
+    /// <summary>What Azure's clients connect with, in the profiles that take it.</summary>
+    internal static JsonObject SharedAccessKey() => new() { ["name"] = "app", ["key"] = "a-shared-key-of-these-cases" };
+
     private TempDirectory? _folder;
     private BrokerProcess? _broker;
 
@@ -89,6 +92,7 @@ public abstract class BrokerFixture(BrokerProfile profile)
         ["user"] = User,
         ["password"] = Password,
         ["wrongPassword"] = "incorrect",
+        ["sharedAccessKey"] = SharedAccessKey(),
         ["clientCertificate"] = folder["client.pem"],
         ["clientKey"] = folder["client.key"],
         ["anonymous"] = profile.AllowsAnonymous,

@@ -28,6 +28,9 @@ public sealed record BrokerProfile(string Name, long MaxMessageSize, bool Allows
     /// <summary>As the broker comes, and cases may have it killed.</summary>
     public static BrokerProfile Mortal { get; } = Default with { Name = "mortal" };
 
+    /// <summary>Nobody comes in without credentials, and Azure's clients by a shared access key.</summary>
+    public static BrokerProfile Azure { get; } = new("azure", 16 * MiB, false, "1 min");
+
     /// <summary>Whether cases may ask for the broker's end.</summary>
     internal bool IsMortal => ReferenceEquals(this, Mortal);
 
@@ -79,6 +82,13 @@ public sealed record BrokerProfile(string Name, long MaxMessageSize, bool Allows
     private JsonObject Security()
     {
         var security = new JsonObject { ["anonymous"] = AllowsAnonymous };
+        if (ReferenceEquals(this, Azure) || IsMortal)
+        {
+            var key = BrokerFixture.SharedAccessKey();
+            key["user"] = BrokerFixture.User;
+            security["sharedAccessKeys"] = new JsonArray(key);
+        }
+
         if (ReferenceEquals(this, Permissions))
         {
             security["groups"] = new JsonArray(new JsonObject { ["name"] = "visitors", ["users"] = new JsonArray("anonymous") });
