@@ -245,6 +245,11 @@ internal sealed partial class LinkBinder(AmqpConnection connection)
 
         Adopt(link, handler);
         var reply = ReplyToReceiver(attach, DescribeSource(attach.Source!, node, binding, terminus?.Terms));
+        if (handler.Receiver is not null)
+        {
+            reply.Source!.DefaultOutcome = attach.Source!.DefaultOutcome ?? EntityReceiver.WhenLost;
+        }
+
         reply.Unsettled = resumption?.Map;
         link.Attach(reply);
         handler.Open(subscription, terminus, resumption);

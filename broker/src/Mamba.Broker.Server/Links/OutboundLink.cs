@@ -46,7 +46,7 @@ internal sealed class OutboundLink : SendingLink, ISubscriber
         _endpoint = endpoint;
         _address = terms.Address;
         _settled = terms.Settled;
-        _defaultOutcome = terms.DefaultOutcome;
+        _defaultOutcome = terms.DefaultOutcome ?? (terms.Receiver is null ? null : EntityReceiver.WhenLost);
         _owner = terms.Owner;
         CloseTerminus = terms.CloseTerminus;
         Receiver = terms.Receiver;

@@ -20,6 +20,12 @@ namespace Mamba.Broker.Server.Dialects.ServiceBus;
 /// <param name="locks">Whether deliveries are unsettled (peekLock), and not settled as they are sent (receiveAndDelete).</param>
 internal sealed class EntityReceiver(AmqpConnection connection, bool locks)
 {
+    /// <summary>
+    /// What becomes of a delivery whose receiver is lost, unless its source says otherwise: it counts, so that a message which brings down
+    /// its receivers is dead-lettered in the end.
+    /// </summary>
+    public static readonly Outcome WhenLost = new Modified { DeliveryFailed = true };
+
     /// <summary>What clients are told of a lock, so that they do not come to renew it all the time.</summary>
     private static readonly long LockMilliseconds = (long)TimeSpan.FromDays(1).TotalMilliseconds;
 

@@ -114,6 +114,23 @@ internal sealed class EntityLinkTests() : RunningBroker(
         Assert.That(await TakeAllAsync("dead", 1), Is.EqualTo(1), "the other one is for whoever comes by the address itself");
     }
 
+    [Test]
+    public async Task A_delivery_counts_whose_receiver_is_lost()
+    {
+        await using (var peer = await EntityPeer.ConnectAsync(Endpoint))
+        {
+            await peer.Raw.AttachSenderAsync(0, "lost");
+            await peer.PublishAsync(0, Frames.Message("heavy"));
+            await peer.Raw.AttachReceiverAsync(1, "lost", credit: 1);
+            Assert.That((await peer.Raw.ReceiveAsync()).Header.DeliveryCount, Is.Zero);
+            peer.Raw.Reset();
+        }
+
+        await using var next = await EntityPeer.ConnectAsync(Endpoint);
+        await next.Raw.AttachReceiverAsync(1, "lost", credit: 1);
+        Assert.That((await next.Raw.ReceiveAsync()).Header.DeliveryCount, Is.EqualTo(1));
+    }
+
     [TestCase("some/Subscriptions/s")]
     [TestCase("some/$DeadLetterQueue")]
     public async Task What_is_for_receiving_is_not_sent_to(string address)
