@@ -55,7 +55,7 @@ for clients in rhea node-clients; do
   (cd "conformance-tests/$clients" && npm ci --silent --no-audit --no-fund) || fail "npm ci failed in conformance-tests/$clients"
 done
 
-if [ ! -d conformance-tests/pyamqp/lib ]; then
+if [ ! -d conformance-tests/pyamqp/lib/_pyamqp ]; then
   say "fetching the AMQP stack of Azure's clients for Python out of a Debian package (conformance-tests/pyamqp/fetch.sh)"
   conformance-tests/pyamqp/fetch.sh >/tmp/mamba-fetch.log 2>&1 || fail "python3-azure could not be fetched: see /tmp/mamba-fetch.log"
 fi

@@ -10,3 +10,13 @@ public sealed class PyamqpTests() : BrokerFixture(BrokerProfile.Default)
     [TestCaseSource(nameof(Cases))]
     public Task Pyamqp(string name) => RunAsync(ClientSuite.Pyamqp, name);
 }
+
+/// <summary>The same, by the tokens that Azure's clients log in with.</summary>
+[TestFixture]
+public sealed class PyamqpTokenTests() : BrokerFixture(BrokerProfile.Azure)
+{
+    private static IEnumerable<string> Cases() => ClientSuite.Pyamqp.Cases("--profile", "azure");
+
+    [TestCaseSource(nameof(Cases))]
+    public Task Pyamqp(string name) => RunAsync(ClientSuite.Pyamqp, name);
+}

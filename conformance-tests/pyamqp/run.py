@@ -30,6 +30,12 @@ class Broker(Witness):
     def credential(self, password=None):
         return authentication.SASLPlainAuth(self.target["user"], password or self.target["password"]).sasl
 
+    def token(self, address, key=None):
+        """What says who the client is at $cbs, after an anonymous open: a signature by a shared access key."""
+        own = self.target["sharedAccessKey"]
+        uri = "sb://localhost/" + address
+        return authentication.SASTokenAuth(uri, uri, own["name"], key or own["key"], expires_in=3600)
+
     def open(self, credential=None, patience=None):
         """
         A connection over TLS, all that the stack speaks beside WebSocket. A write that does not end within patience (200 ms) breaks
@@ -42,10 +48,10 @@ class Broker(Witness):
         connection.open()
         return connection
 
-    def client(self, kind, terminus, credential=None, patience=None, **more):
-        client = kind("localhost", terminus, auth=authentication.SASLPlainAuth("", ""), max_message_size=LIMIT,
+    def client(self, kind, terminus, credential=None, patience=None, auth=None, **more):
+        client = kind("localhost", terminus, auth=auth or authentication.SASLPlainAuth("", ""), max_message_size=LIMIT,
                       retry_policy=error.RetryPolicy(retry_total=0), **more)
-        client.connection = self.open(credential, patience)
+        client.connection = self.open(auth.sasl if auth else credential, patience)
         client.open(client.connection)
         return client
 
@@ -214,6 +220,24 @@ def anonymous(broker):
     equal([bytes(m.body) for m in broker.take(queue, 1)], [b"by anyone"], "what arrived")
 
 
+def tokens(broker):
+    """A shared access signature put at $cbs lets in; one by another key does not."""
+    queue = broker.queue()
+    client = broker.sender(queue, auth=broker.token(queue))
+    client.send_message(message(b"signed"))
+    close(client)
+    client = broker.receiver(queue, auth=broker.token(queue))
+    (delivery, got), = take(client, 1)
+    equal(data(got), b"signed", "the message")
+    client.settle_messages(delivery, "accepted")
+    close(client)
+    broker.emptied(queue)
+    forger = broker.sender(queue, auth=broker.token(queue, key="another key of some length"))
+    failure = raised(error.TokenAuthFailure, lambda: ready(forger))
+    equal(failure.status_code, 401, "what a wrong signature comes to")
+    forger.connection.close()
+
+
 def refused(broker):
     """A full queue rejects, and says so; an address that may not be made is told, and a wrong password."""
     client = broker.sender(broker.queue("small"))
@@ -254,6 +278,7 @@ CASES = {
     "pyamqp.dropped": ("default", dropped),
     "pyamqp.anonymous": ("default", anonymous),
     "pyamqp.refused": ("default", refused),
+    "pyamqp.tokens": ("azure", tokens),
 }
 
 if __name__ == "__main__":

@@ -116,7 +116,7 @@ def main(cases, seconds, run):
     """Does what the command line says. cases: {name: (profile, function)}; run(function, target) runs one."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--list", action="store_true", help="print the names of all cases")
-    parser.add_argument("--profile", help="only the cases for a broker set up so: default or mortal")
+    parser.add_argument("--profile", help="only the cases for a broker set up so, such as default, azure or mortal")
     parser.add_argument("--case", choices=sorted(cases), help="run one case")
     parser.add_argument("--target", help="JSON file that describes the broker")
     arguments = parser.parse_args()

@@ -31,12 +31,18 @@ class Broker(Witness):
         return authentication.SASLPlain("localhost", self.target["user"], password or self.target["password"], port=self.target["tlsPort"],
                                         verify=self.target["caFile"])
 
-    def sender(self, name, **more):
-        return uamqp.SendClient(self.endpoint(address.Target, name), auth=self.auth(), receive_settle_mode=FIRST, **more)
+    def token(self, name, key=None):
+        """What says who the client is at $cbs, after an anonymous open: a signature by a shared access key."""
+        own = self.target["sharedAccessKey"]
+        return authentication.SASTokenAuth.from_shared_access_key(url(name), own["name"], key or own["key"], port=self.target["tlsPort"],
+                                                                  verify=self.target["caFile"])
 
-    def receiver(self, name, source=None, **more):
+    def sender(self, name, auth=None, **more):
+        return uamqp.SendClient(self.endpoint(address.Target, name), auth=auth or self.auth(), receive_settle_mode=FIRST, **more)
+
+    def receiver(self, name, source=None, auth=None, **more):
         more.setdefault("auto_complete", False)
-        return uamqp.ReceiveClient(source or self.endpoint(address.Source, name), auth=self.auth(), **more)
+        return uamqp.ReceiveClient(source or self.endpoint(address.Source, name), auth=auth or self.auth(), **more)
 
     @staticmethod
     def endpoint(kind, name):
@@ -178,6 +184,26 @@ def refused(broker):
     raise AssertionError("a wrong password should end in an error")
 
 
+def tokens(broker):
+    """A shared access signature put at $cbs lets in; one by another key does not."""
+    name = broker.queue()
+    equal(send_all(broker, name, [message(b"signed")], auth=broker.token(name)), [constants.MessageState.SendComplete], "the send")
+    client = broker.receiver(name, prefetch=1, auth=broker.token(name))
+    got = []
+    while not got:
+        got = client.receive_message_batch(max_batch_size=1, timeout=1000)
+    equal((data(got[0]), got[0].accept()), (b"signed", True), "the message, and its acceptance")
+    client.close()
+    forger = broker.sender(name, auth=broker.token(name, key="another key of some length"))
+    forger.queue_message(message(b"forged"))
+    try:
+        forger.send_all_messages()
+    except errors.AMQPConnectionError as failure:
+        check("401" in str(failure), "the status is told: %s" % failure)
+        return
+    raise AssertionError("a wrong signature should end in an error")
+
+
 CASES = {
     "uamqp.send": ("default", send),
     "uamqp.receive": ("default", receive),
@@ -185,6 +211,7 @@ CASES = {
     "uamqp.selector": ("default", selector),
     "uamqp.large": ("default", large),
     "uamqp.refused": ("default", refused),
+    "uamqp.tokens": ("azure", tokens),
 }
 
 
