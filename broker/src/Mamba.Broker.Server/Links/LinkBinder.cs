@@ -40,6 +40,11 @@ internal sealed partial class LinkBinder(AmqpConnection connection)
 
     public async Task BindAsync(LinkEndpoint link, Attach attach)
     {
+        if (connection.ServiceBus is not null)
+        {
+            ServiceBusDialect.NameByPath(attach);
+        }
+
         try
         {
             if (await TryBindDeskAsync(link, attach))

@@ -1,3 +1,5 @@
+using Mamba.Broker.Server.Security.Claims;
+
 namespace Mamba.Broker.Server.Dialects.ServiceBus;
 
 /// <summary>
@@ -19,6 +21,8 @@ internal sealed record EntityAddress(string Name, string? Subscription, bool IsD
     private const string DeadLetters = "/$DeadLetterQueue";
     private const string Management = "/$management";
 
+    private static readonly string[] Schemes = ["amqps://", "amqp://", "sb://"];
+
     /// <summary>Whether it means what it means to other clients.</summary>
     public bool IsPlain => Subscription is null && !IsDeadLetter;
 
@@ -34,6 +38,13 @@ internal sealed record EntityAddress(string Name, string? Subscription, bool IsD
             ? new EntityAddress(entity, Subscription: null, isDeadLetter)
             : new EntityAddress(entity[..at], entity[(at + Subscriptions.Length)..], isDeadLetter);
     }
+
+    /// <summary>
+    /// An address without the scheme and the host that older libraries put in front of it (<c>amqps://host/orders</c>): they are the
+    /// client's view of the broker, as in its tokens.
+    /// </summary>
+    public static string WithoutHost(string address) =>
+        Array.Exists(Schemes, scheme => address.StartsWith(scheme, StringComparison.OrdinalIgnoreCase)) ? ResourcePath.Of(address) : address;
 
     /// <summary>The entity that an address of its management node is about; null for other addresses.</summary>
     public static string? Managed(string? address) =>

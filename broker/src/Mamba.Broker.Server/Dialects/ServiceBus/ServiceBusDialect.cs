@@ -29,6 +29,20 @@ internal sealed class ServiceBusDialect(AmqpConnection connection)
         return desk;
     }
 
+    /// <summary>Puts the path in place of a URL where a link names the broker's node by one.</summary>
+    public static void NameByPath(Attach attach)
+    {
+        switch (attach)
+        {
+            case { Role: Role.Sender, Target: Target { Address: { } address } target }:
+                target.Address = EntityAddress.WithoutHost(address);
+                break;
+            case { Role: Role.Receiver, Source: { Address: { } address } source }:
+                source.Address = EntityAddress.WithoutHost(address);
+                break;
+        }
+    }
+
     /// <summary>Refuses to send to what is for receiving only.</summary>
     /// <exception cref="LinkRefusedException">amqp:not-allowed.</exception>
     public static void CheckTarget(string? address)

@@ -19,6 +19,14 @@ internal sealed class EntityAddressTests
     public void An_address_is_taken_apart(string address, string name, string? subscription, bool isDeadLetter) =>
         Assert.That(EntityAddress.Parse(address), Is.EqualTo(new EntityAddress(name, subscription, isDeadLetter)));
 
+    [TestCase("amqps://broker.example/orders", "orders")]
+    [TestCase("amqps://broker.example:5671/orders/Subscriptions/audit/", "orders/Subscriptions/audit")]
+    [TestCase("SB://broker.example/orders", "orders")]
+    [TestCase("amqp://broker.example", "")]
+    [TestCase("queue://orders", "queue://orders")]
+    [TestCase("orders", "orders")]
+    public void Of_a_url_the_path_counts(string address, string path) => Assert.That(EntityAddress.WithoutHost(address), Is.EqualTo(path));
+
     [Test]
     public void A_subscription_has_one_name_however_it_is_written() =>
         Assert.That(EntityAddress.Parse("orders/subscriptions/audit").SubscriptionKey, Is.EqualTo("orders/Subscriptions/audit"));

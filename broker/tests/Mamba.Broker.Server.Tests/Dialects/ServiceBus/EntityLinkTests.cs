@@ -27,6 +27,20 @@ internal sealed class EntityLinkTests() : RunningBroker(
     }
 
     [Test]
+    public async Task An_address_may_be_written_as_a_url_for_which_a_token_is_put()
+    {
+        const string Url = "amqps://broker.example/url.one";
+        await using var claims = await ClaimsPeer.ConnectAsync(Endpoint);
+        Assert.That((await claims.PutAsync(Url, ClaimsPeer.Token(Url))).Status, Is.EqualTo(202));
+        await claims.Raw.AttachSenderAsync(0, Url);
+        Assert.That(await claims.PublishAsync(0, "by URL"), Is.TypeOf<Accepted>());
+        await claims.Raw.AttachReceiverAsync(1, Url, credit: 1);
+        Assert.That((await claims.Raw.ReceiveAsync()).Body, Is.EqualTo("by URL"));
+        Assert.That((await claims.TryAttachAsync(Frames.Sender(2, "amqps://broker.example/url.two")))?.Condition, Is.EqualTo(ErrorCondition.UnauthorizedAccess));
+        Assert.That(await TakeAllAsync("url.one", 0), Is.Zero, "it is held by its receiver, in the queue of that name");
+    }
+
+    [Test]
     public async Task A_batch_of_too_many_messages_is_refused()
     {
         await using var peer = await EntityPeer.ConnectAsync(Endpoint);
