@@ -1,3 +1,4 @@
+using Mamba.Tools.Model.Modelling;
 using Mamba.Tools.Model.Running;
 using Mamba.Tools.Model.Sequences;
 
@@ -16,8 +17,23 @@ internal sealed class ShrinkerTests
     [Test]
     public void Without_time_nothing_expires_waits_or_restarts()
     {
-        var operations = Enumerable.Range(1, 200).SelectMany(static seed => Generator.Make(seed, 40, time: false)).ToArray();
+        var operations = Enumerable.Range(1, 200).SelectMany(static seed => Generator.Make(seed, 40, Features.All & ~Features.Time)).ToArray();
         Assert.That(operations, Has.None.Matches<Operation>(static o => o.Ttl > 0 || o.Delay > 0 || o.Kind is OperationKind.Advance or OperationKind.Restart));
+    }
+
+    [Test]
+    public void What_a_broker_has_not_is_left_out()
+    {
+        var operations = Enumerable.Range(1, 200).SelectMany(static seed => Generator.Make(seed, 40, Features.None)).ToArray();
+        OperationKind[] left =
+        [
+            OperationKind.Send, OperationKind.Consume, OperationKind.Receive, OperationKind.ReceiveAndThrow, OperationKind.Acknowledge, OperationKind.AcknowledgeAs,
+            OperationKind.Recover, OperationKind.Commit, OperationKind.Rollback, OperationKind.CloseConsumer, OperationKind.CloseSession, OperationKind.CloseConnection,
+        ];
+        Assert.That(operations.Select(static o => o.Kind).Distinct(), Is.EquivalentTo(left));
+        Assert.That(operations, Has.All.Matches<Operation>(static o =>
+            o is { Selector: -1, Group: null, Priority: 4, Other: false, AsksReply: false, Destination: Destination.Queue or Destination.Plain, Outcome: ModelOutcome.Accepted or ModelOutcome.Released }
+            && o.Mode != AckMode.Transacted));
     }
 
     [Test]

@@ -8,12 +8,14 @@ var first = new Option<int>("--first") { Description = "Seed of the first sequen
 var seed = new Option<int?>("--seed") { Description = "Play only the sequence of this seed, and print it." };
 var length = new Option<int>("--length") { Description = "Operations of a sequence.", DefaultValueFactory = _ => defaults.Length };
 var workers = new Option<int>("--workers") { Description = "Sequences at a time, each on a broker of its own.", DefaultValueFactory = _ => defaults.Workers };
-var uri = new Option<Uri?>("--uri") { Description = "A broker that runs already (amqp://host:port), instead of brokers in this process. Then time does not pass on command, and nothing restarts." };
+var uri = new Option<string?>("--uri") { Description = "A broker that runs already (amqp://host:port), instead of brokers in this process. Then time does not pass on command, and nothing restarts." };
+var without = new Option<Features[]>("--without") { Description = "With --uri: what that broker has not.", AllowMultipleArgumentsPerToken = true };
+var patience = new Option<int>("--patience") { Description = "Seconds that what must come may take.", DefaultValueFactory = _ => 300 };
 var deliveries = new Option<int>("--max-deliveries") { Description = "With --uri: failed deliveries after which that broker dead-letters.", DefaultValueFactory = _ => defaults.MaxDeliveries };
 
 var root = new RootCommand("Plays random sequences of JMS operations against the broker and a simple model, and compares everything that can be seen.")
 {
-    sequences, first, seed, length, workers, uri, deliveries,
+    sequences, first, seed, length, workers, uri, without, patience, deliveries,
 };
 root.SetAction(async (arguments, stop) =>
 {
@@ -23,13 +25,19 @@ root.SetAction(async (arguments, stop) =>
         FirstSeed = arguments.GetValue(first),
         Length = arguments.GetValue(length),
         Workers = arguments.GetValue(workers),
-        Uri = arguments.GetValue(uri),
+        Uri = arguments.GetValue(uri) is { } target ? new Uri(target) : null,
+        Features = Features.All & ~(arguments.GetValue(without) ?? []).Aggregate(Features.None, static (all, one) => all | one),
         MaxDeliveries = arguments.GetValue(deliveries),
+        Player = new PlayerOptions
+        {
+            Patience = TimeSpan.FromSeconds(arguments.GetValue(patience)),
+            PatienceAtTheEnd = TimeSpan.FromSeconds(arguments.GetValue(patience)),
+        },
     };
     var campaign = new Campaign(options, Console.Out);
     if (arguments.GetValue(seed) is { } one)
     {
-        Console.WriteLine(string.Join('\n', Generator.Make(one, options.Length, options.Uri is null)));
+        Console.WriteLine(string.Join('\n', Generator.Make(one, options.Length, campaign.Features)));
         var finding = await campaign.ReplayAsync(one);
         Console.WriteLine(finding?.ToString() ?? "no difference");
         return finding is null ? 0 : 1;

@@ -28,9 +28,9 @@ internal sealed class JmsConnection
 
     public List<JmsSession> Sessions { get; } = [];
 
-    public static async Task<JmsConnection> OpenAsync(string host, int port, string clientId)
+    public static async Task<JmsConnection> OpenAsync(AmqpConnectionOptions broker, string clientId)
     {
-        var amqp = await AmqpConnection.ConnectAsync(new AmqpConnectionOptions { Host = host, Port = port, ContainerId = clientId, IdleTimeout = TimeSpan.Zero });
+        var amqp = await AmqpConnection.ConnectAsync(broker with { ContainerId = clientId, IdleTimeout = TimeSpan.Zero });
         var session = await amqp.CreateSessionAsync();
         var barrier = await session.CreateSenderAsync("model.barrier", new SenderOptions { Capabilities = [new Symbol("topic")] });
         return new JmsConnection(clientId, amqp, session, barrier);

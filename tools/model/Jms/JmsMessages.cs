@@ -37,16 +37,17 @@ internal static class JmsMessages
     /// <param name="sent">As it was sent.</param>
     /// <param name="failures">Its failed deliveries.</param>
     /// <param name="firstAcquirer">Whether nobody had it before.</param>
+    /// <param name="counts">Whether the broker counts deliveries.</param>
     /// <param name="written">When the broker may have written it, which its ttl tells; null where time passes by itself.</param>
-    public static string? Fault(AmqpMessage arrived, ModelMessage sent, int failures, bool firstAcquirer, (long From, long To)? written)
+    public static string? Fault(AmqpMessage arrived, ModelMessage sent, int failures, bool firstAcquirer, (long From, long To)? written, bool counts)
     {
         var header = arrived.Header ?? MessageHeader.Default;
         return true switch
         {
-            _ when header.DeliveryCount != failures => $"delivery-count is {header.DeliveryCount} and should be {failures} (JMSXDeliveryCount is one more)",
+            _ when counts && header.DeliveryCount != failures => $"delivery-count is {header.DeliveryCount} and should be {failures} (JMSXDeliveryCount is one more)",
             _ when header.Durable != sent.Durable => $"durable is {header.Durable}",
             _ when header.Priority != sent.Priority => $"priority is {header.Priority} and was sent as {sent.Priority}",
-            _ when header.FirstAcquirer != firstAcquirer => $"first-acquirer is {header.FirstAcquirer}",
+            _ when counts && header.FirstAcquirer != firstAcquirer => $"first-acquirer is {header.FirstAcquirer}",
             _ when written is { } time && (header.Ttl is null) != (sent.ExpiresAt == 0) => $"ttl is {header.Ttl} and should be {TimeToLive(sent, time.To)}",
             _ when written is { } time && (header.Ttl < TimeToLive(sent, time.To) || header.Ttl > TimeToLive(sent, time.From)) =>
                 $"ttl is {header.Ttl} and should be {TimeToLive(sent, time.To)} to {TimeToLive(sent, time.From)}",

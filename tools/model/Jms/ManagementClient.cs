@@ -21,9 +21,9 @@ internal sealed class ManagementClient : IAsyncDisposable
         _responses = responses;
     }
 
-    public static async Task<ManagementClient> ConnectAsync(string host, int port)
+    public static async Task<ManagementClient> ConnectAsync(AmqpConnectionOptions broker)
     {
-        var connection = await AmqpConnection.ConnectAsync(new AmqpConnectionOptions { Host = host, Port = port, IdleTimeout = TimeSpan.Zero });
+        var connection = await AmqpConnection.ConnectAsync(broker with { IdleTimeout = TimeSpan.Zero });
         var session = await connection.CreateSessionAsync();
         return new ManagementClient(connection, await session.CreateSenderAsync(Node), await session.CreateReceiverAsync(Node));
     }
@@ -46,12 +46,13 @@ internal sealed class ManagementClient : IAsyncDisposable
     }
 
     /// <summary>Makes a queue that treats its messages in a way of its own.</summary>
-    public Task CreateQueueAsync(string name, QueueKind kind) => AskAsync(new AmqpMap { ["operation"] = "CREATE", ["type"] = "org.mamba.queue", ["name"] = name }, kind switch
+    public Task CreateQueueAsync(string name, QueueKind kind, int retryDelay) => AskAsync(new AmqpMap { ["operation"] = "CREATE", ["type"] = "org.mamba.queue", ["name"] = name }, kind switch
     {
         QueueKind.LastValue => new AmqpMap { ["lastValueKey"] = "color" },
         _ => new AmqpMap
         {
-            ["retryDelay"] = (long)RetrySchedule.FirstDelay,
+            ["retryDelay"] = (long)retryDelay,
+            ["retryMaxDelay"] = (long)TimeSpan.FromDays(100).TotalMilliseconds,
             ["retryMultiplier"] = (double)RetrySchedule.Multiplier,
             ["retryJitter"] = 0.0,
             ["retryOrder"] = kind == QueueKind.RetryInOrder ? "group" : "free",

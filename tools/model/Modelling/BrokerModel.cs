@@ -243,7 +243,7 @@ internal sealed class BrokerModel(Rules rules, long now)
     /// <summary>When a message that comes back is tried again; 0 for at once.</summary>
     private long RetryAt(ModelEntry entry, ModelOutcome outcome) =>
         entry.Queue.Kind is QueueKind.Retry or QueueKind.RetryInOrder && rules.RetriesWait && outcome is ModelOutcome.Rejected or ModelOutcome.Failed
-            ? Now + RetrySchedule.Delay(entry.Failures)
+            ? Now + RetrySchedule.Delay(rules.RetryDelay, entry.Failures)
             : 0;
 
     /// <summary>Back to its place in line, or to where it belongs now.</summary>

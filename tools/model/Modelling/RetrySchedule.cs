@@ -7,8 +7,12 @@ namespace Mamba.Tools.Model.Modelling;
 internal static class RetrySchedule
 {
     public const int FirstDelay = 1_500;
+
+    /// <summary>Where time passes by itself: longer than any sequence.</summary>
+    public const int NeverDelay = 3_600_000;
+
     public const int Multiplier = 3;
 
     /// <summary>Milliseconds after so many failures.</summary>
-    public static long Delay(int failures) => FirstDelay * (long)Math.Pow(Multiplier, failures - 1);
+    public static long Delay(int first, int failures) => first * (long)Math.Pow(Multiplier, failures - 1);
 }

@@ -6,6 +6,9 @@ internal sealed record Rules
     /// <summary>Failed deliveries after which a message is dead-lettered.</summary>
     public int MaxDeliveries { get; init; } = 3;
 
+    /// <summary>Milliseconds of the first wait on queues whose failed deliveries wait.</summary>
+    public int RetryDelay { get; init; } = RetrySchedule.FirstDelay;
+
     public bool PriorityCounts { get; init; } = true;
 
     public bool RollbackCounts { get; init; } = true;

@@ -22,6 +22,9 @@ internal sealed record CampaignOptions
     /// <summary>A broker that runs already, instead of brokers in this process.</summary>
     public Uri? Uri { get; init; }
 
+    /// <summary>What that broker has.</summary>
+    public Features Features { get; init; } = Features.All;
+
     /// <summary>Failed deliveries after which that broker dead-letters.</summary>
     public int MaxDeliveries { get; init; } = 10;
 
@@ -58,6 +61,9 @@ internal sealed class Campaign(CampaignOptions options, TextWriter log)
     private long _operations;
     private long _deliveries;
 
+    /// <summary>What the sequences make use of.</summary>
+    public Features Features => options.Uri is null ? Features.All : options.Features & ~Features.Time;
+
     public IReadOnlyList<Finding> Findings => _findings;
 
     public int Played => _played;
@@ -77,7 +83,7 @@ internal sealed class Campaign(CampaignOptions options, TextWriter log)
     /// <summary>Plays the sequence of one seed, and makes it small if it fails.</summary>
     public async Task<Finding?> ReplayAsync(int seed)
     {
-        var operations = Generator.Make(seed, options.Length, options.Uri is null);
+        var operations = Generator.Make(seed, options.Length, Features);
         return await PlayOnNewAsync(seed, operations, options.Player) is { } difference ? await ShrinkAsync(seed, operations, difference) : null;
     }
 
@@ -99,7 +105,7 @@ internal sealed class Campaign(CampaignOptions options, TextWriter log)
                 }
 
                 var seed = options.FirstSeed + n - 1;
-                var operations = Generator.Make(seed, options.Length, broker.HasTime);
+                var operations = Generator.Make(seed, options.Length, Features);
                 if (await PlayAsync(broker, seed, operations, options.Player) is { } difference)
                 {
                     await broker.DisposeAsync();
@@ -120,14 +126,20 @@ internal sealed class Campaign(CampaignOptions options, TextWriter log)
         }
     }
 
-    private IBrokerUnderTest NewBroker() => options.Uri is { } uri ? new ForeignBroker(uri, options.MaxDeliveries) : OwnBroker.Start();
+    private IBrokerUnderTest NewBroker() => options.Uri is { } uri ? new ForeignBroker(uri, options.MaxDeliveries, options.Features) : OwnBroker.Start();
+
+    private Rules RulesFor(IBrokerUnderTest broker) => options.Rules with
+    {
+        MaxDeliveries = broker.MaxDeliveries,
+        RetryDelay = broker.HasTime ? RetrySchedule.FirstDelay : RetrySchedule.NeverDelay,
+    };
 
     /// <summary>The difference, or null.</summary>
     private async Task<string?> PlayAsync(IBrokerUnderTest broker, int seed, IReadOnlyList<Operation> operations, PlayerOptions how)
     {
         var life = Interlocked.Increment(ref _lives);
         var prefix = broker.HasTime ? $"s{seed}.{life}" : $"s{seed}.{Guid.NewGuid():N}";
-        await using var player = new Player(broker, prefix, options.Rules with { MaxDeliveries = broker.MaxDeliveries }, how);
+        await using var player = new Player(broker, prefix, RulesFor(broker), how);
         try
         {
             await player.PlayAsync(operations);

@@ -1,17 +1,23 @@
+using Mamba.Amqp.Client;
+using Mamba.Tools.Model.Sequences;
+
 namespace Mamba.Tools.Model.Running;
 
 /// <summary>The broker that sequences are run against.</summary>
 internal interface IBrokerUnderTest : IAsyncDisposable
 {
-    string Host { get; }
+    /// <summary>How to reach it.</summary>
+    AmqpConnectionOptions Connection { get; }
 
-    int Port { get; }
+    Features Features { get; }
 
     /// <summary>Failed deliveries after which it dead-letters.</summary>
     int MaxDeliveries { get; }
 
     /// <summary>Whether time can be told to pass, and the broker to restart.</summary>
-    bool HasTime { get; }
+    bool HasTime => Has(Features.Time);
+
+    bool Has(Features feature) => (Features & feature) != Features.None;
 
     /// <summary>Milliseconds that a temporary node waits for the client whose connection was lost.</summary>
     long KeepAfterLoss { get; }
@@ -26,15 +32,13 @@ internal interface IBrokerUnderTest : IAsyncDisposable
 }
 
 /// <summary>A broker that runs already: time passes by itself, and it is not restarted.</summary>
-internal sealed class ForeignBroker(Uri uri, int maxDeliveries) : IBrokerUnderTest
+internal sealed class ForeignBroker(Uri uri, int maxDeliveries, Features features) : IBrokerUnderTest
 {
-    public string Host => uri.Host;
+    public AmqpConnectionOptions Connection { get; } = AmqpConnectionOptions.FromUri(uri);
 
-    public int Port => uri.Port > 0 ? uri.Port : 5672;
+    public Features Features => features & ~Features.Time;
 
     public int MaxDeliveries => maxDeliveries;
-
-    public bool HasTime => false;
 
     public long KeepAfterLoss => 30_000;
 

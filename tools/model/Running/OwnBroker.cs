@@ -1,9 +1,11 @@
 using System.Net;
+using Mamba.Amqp.Client;
 using Mamba.Broker.Engine;
 using Mamba.Broker.Server;
 using Mamba.Broker.Server.Messages;
 using Mamba.Broker.Server.Security;
 using Mamba.Broker.Testing;
+using Mamba.Tools.Model.Sequences;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Mamba.Tools.Model.Running;
@@ -27,13 +29,11 @@ internal sealed class OwnBroker : IBrokerUnderTest
     {
     }
 
-    public string Host => "127.0.0.1";
+    public AmqpConnectionOptions Connection { get; private set; } = new() { Host = "127.0.0.1" };
 
-    public int Port { get; private set; }
+    public Features Features => Features.All;
 
     public int MaxDeliveries => 3;
-
-    public bool HasTime => true;
 
     /// <summary>Not at a moment at which anything else falls due.</summary>
     public long KeepAfterLoss => 3_600;
@@ -138,7 +138,7 @@ internal sealed class OwnBroker : IBrokerUnderTest
         };
         _server = new AmqpServer(server, _engine, authenticator, new ConnectionAdmission(100, 100), _clock, NullLogger<AmqpServer>.Instance);
         _server.Start();
-        Port = _server.AmqpEndPoints[0].Port;
+        Connection = Connection with { Port = _server.AmqpEndPoints[0].Port };
     }
 
     private async Task CloseAsync()

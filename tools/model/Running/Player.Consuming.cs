@@ -174,6 +174,7 @@ internal sealed partial class Player
         {
             // Whether a group may leave a consumer that must not have one of its messages is another matter.
             var stated = outcome == ModelOutcome.NotHere && delivery.Entry.Message.Group is not null ? ModelOutcome.Failed : outcome;
+            stated = stated == ModelOutcome.Accepted || _broker.Has(Features.Outcomes) ? stated : ModelOutcome.Released;
             await delivery.SettleAsync(OnTheWire(stated));
             if (stated != ModelOutcome.Accepted || delivery.Entry.Message.Group is not null)
             {
@@ -313,7 +314,7 @@ internal sealed partial class Player
 
         for (var i = 0; i < seen.Count; i++)
         {
-            if (JmsMessages.Fault(seen[i].Message, expected[i].Message, expected[i].Failures, !expected[i].WasDelivered, WrittenAt) is { } fault)
+            if (JmsMessages.Fault(seen[i].Message, expected[i].Message, expected[i].Failures, !expected[i].WasDelivered, WrittenAt, _broker.Has(Features.Counts)) is { } fault)
             {
                 throw new Difference($"{what} gave {expected[i]}, but {fault}");
             }

@@ -34,13 +34,30 @@ internal sealed partial class Player
 
         foreach (var address in _used.Select(target => target.Address(_prefix)).Distinct().ToArray())
         {
-            await TakeDeadLettersAsync(DeadLetterPrefix + address, [address]);
+            if (_broker.Has(Features.Outcomes))
+            {
+                await TakeDeadLettersAsync(DeadLetterPrefix + address, [address]);
+            }
         }
+
+        await TidyUpAsync();
 
         if (_temporaryAddresses.Count > 0 && _broker.HasTime)
         {
             // All temporary queues of a broker have one, which on a broker of its own is the sequence's.
             await TakeDeadLettersAsync(DeadLetterPrefix + "temporary", _temporaryAddresses);
+        }
+    }
+
+    /// <summary>A broker that goes on running does not keep what a sequence made.</summary>
+    private async Task TidyUpAsync()
+    {
+        foreach (var queue in _model.Queues.Values.Where(queue => !_broker.HasTime && queue.Name == queue.Address && !queue.IsTemporary).ToArray())
+        {
+            if (_broker.Has(Features.Management))
+            {
+                await (await ManagementAsync()).DeleteAsync(queue.Name);
+            }
         }
     }
 

@@ -15,7 +15,7 @@ internal sealed partial class Player
         {
             if (target.Kind() != QueueKind.Ordinary)
             {
-                await (await ManagementAsync()).CreateQueueAsync(address, target.Kind());
+                await (await ManagementAsync()).CreateQueueAsync(address, target.Kind(), _model.Rules.RetryDelay);
             }
 
             _model.Queue(address, target.Kind());

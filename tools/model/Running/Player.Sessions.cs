@@ -271,7 +271,7 @@ internal sealed partial class Player
     {
         var connection = await ConnectionAsync(2);
         var options = new SenderOptions { Capabilities = [new Symbol("queue")] };
-        var link = await connection.Own.CreateSenderAsync($"{_prefix}.mark{connection.NextSubscriber(Destination.Queue)}.{_broker.Port}", options);
+        var link = await connection.Own.CreateSenderAsync($"{_prefix}.mark{connection.NextSubscriber(Destination.Queue)}.{_broker.Connection.Port}", options);
         await link.CloseAsync();
     }
 

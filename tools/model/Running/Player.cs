@@ -126,7 +126,7 @@ internal sealed partial class Player : IAsyncDisposable
     };
 
     private async Task<JmsConnection> ConnectionAsync(int slot) =>
-        _connections[slot] ??= await JmsConnection.OpenAsync(_broker.Host, _broker.Port, $"{_prefix}-c{slot}");
+        _connections[slot] ??= await JmsConnection.OpenAsync(_broker.Connection, $"{_prefix}-c{slot}");
 
     private async Task<JmsSession> SessionAsync(Operation operation)
     {
@@ -141,7 +141,7 @@ internal sealed partial class Player : IAsyncDisposable
         return session;
     }
 
-    private async Task<ManagementClient> ManagementAsync() => _management ??= await ManagementClient.ConnectAsync(_broker.Host, _broker.Port);
+    private async Task<ManagementClient> ManagementAsync() => _management ??= await ManagementClient.ConnectAsync(_broker.Connection);
 
     private async Task<bool> SendAsync(Operation operation)
     {
@@ -288,7 +288,7 @@ internal sealed partial class Player : IAsyncDisposable
     {
         var message = received.Message;
         var entry = round.Deliver(link.Model, message.Properties?.MessageId as string ?? "(no message-id)");
-        if (JmsMessages.Fault(message, entry.Message, entry.Failures, !entry.WasDelivered, WrittenAt) is { } fault)
+        if (JmsMessages.Fault(message, entry.Message, entry.Failures, !entry.WasDelivered, WrittenAt, _broker.Has(Features.Counts)) is { } fault)
         {
             throw new Difference($"{link.Model.Name} was given {entry}, but {fault}");
         }

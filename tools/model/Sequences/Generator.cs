@@ -26,6 +26,7 @@ internal sealed class Generator
     private static readonly int[] Prefetches = [0, 0, 1, 2, 5, 100];
 
     private readonly Random _random;
+    private readonly Features _features;
     private readonly bool _time;
     private readonly bool _restarts;
     private readonly bool _groups;
@@ -38,36 +39,37 @@ internal sealed class Generator
     private readonly int[] _selectors = new int[Enum.GetValues<Destination>().Length];
     private readonly bool[] _noLocal = new bool[Enum.GetValues<Destination>().Length];
 
-    private Generator(int seed, bool time)
+    private Generator(int seed, Features features)
     {
         _random = new Random(seed);
-        _time = time;
-        _restarts = Chance(RestartPercent) && time;
-        _groups = Chance(30);
-        _topics = Chance(55);
-        _priorities = Chance(60);
+        _features = features;
+        _time = Has(Features.Time);
+        _restarts = Chance(RestartPercent) && _time;
+        _groups = Chance(30) && Has(Features.Groups);
+        _topics = Chance(55) && Has(Features.Topics);
+        _priorities = Chance(60) && Has(Features.Priorities);
         _mixed = Chance(50);
-        _temporary = Chance(30);
-        _special = Chance(45) ? Pick([Destination.Retry, Destination.RetryInOrder, Destination.LastValue]) : null;
+        _temporary = Chance(30) && Has(Features.Temporary);
+        _special = Chance(45) && Has(Features.Management) ? Pick([Destination.Retry, Destination.RetryInOrder, Destination.LastValue]) : null;
         for (var i = 0; i < Sessions; i++)
         {
-            _modes[i] = (AckMode)_random.Next(5);
+            _modes[i] = (AckMode)_random.Next(Has(Features.Transactions) ? 5 : (int)AckMode.Transacted);
         }
 
         // A named subscription keeps its filter for the whole sequence; see Destination.
         for (var i = 0; i < _selectors.Length; i++)
         {
-            _selectors[i] = Chance(30) ? _random.Next(Selector.All.Count) : -1;
+            _selectors[i] = NextSelector(30);
             _noLocal[i] = (Destination)i == Destination.Durable && Chance(30);
         }
     }
 
     /// <param name="seed">Any number.</param>
     /// <param name="length">Operations.</param>
-    /// <param name="time">Whether time can be told to pass and the broker to restart.</param>
-    public static IReadOnlyList<Operation> Make(int seed, int length, bool time = true)
+    /// <param name="features">What the broker has.</param>
+    public static IReadOnlyList<Operation> Make(int seed, int length, Features features = Features.All)
     {
-        var generator = new Generator(seed, time);
+        var generator = new Generator(seed, features);
         return [.. Enumerable.Range(1, length).Select(generator.Next)];
     }
 
@@ -92,7 +94,8 @@ internal sealed class Generator
             OperationKind.Browse => operation with { Destination = NextQueue(40), Selector = NextSelector(30) },
             OperationKind.Unsubscribe => operation with { Destination = Pick([Destination.Durable, Destination.SharedDurable, Destination.Global]) },
             OperationKind.Purge or OperationKind.Delete => operation with { Destination = NextQueue(50) },
-            OperationKind.AcknowledgeAs => operation with { Outcome = Pick(Enum.GetValues<ModelOutcome>()) },
+            OperationKind.AcknowledgeAs => operation with { Outcome = Has(Features.Outcomes) ? Pick(Enum.GetValues<ModelOutcome>()) : Pick([ModelOutcome.Accepted, ModelOutcome.Released]) },
+            OperationKind.Recover => operation with { Flag = operation.Flag && Has(Features.Outcomes) },
             OperationKind.Advance => operation with { Which = 1_000 * _random.Next(1, 5) },
             _ => operation,
         };
@@ -115,7 +118,7 @@ internal sealed class Generator
             Color = Pick(Colors),
             Amount = _random.Next(10),
             Type = Pick(Types),
-            Other = Chance(15),
+            Other = Chance(15) && Has(Features.Relay),
             AsksReply = _temporary && !target.IsTemporary() && Chance(40),
         };
     }
@@ -165,6 +168,8 @@ internal sealed class Generator
         OperationKind.Restart => _restarts,
         OperationKind.Advance => _time,
         OperationKind.Unsubscribe => _topics,
+        OperationKind.Browse => Has(Features.Browsing),
+        OperationKind.Purge or OperationKind.Delete or OperationKind.LoseConnection => Has(Features.Management),
         OperationKind.CreateTemporary or OperationKind.DeleteTemporary or OperationKind.Reply => _temporary,
         _ => true,
     };
@@ -192,7 +197,9 @@ internal sealed class Generator
     /// <summary>Selectors and groups on one queue only in some of the sequences, so that either is also seen alone.</summary>
     private bool TakesGroups(Destination target) => target != Destination.LastValue && (target != Destination.Queue || _mixed);
 
-    private int NextSelector(int percent) => Chance(percent) ? _random.Next(Selector.All.Count) : -1;
+    private int NextSelector(int percent) => Chance(percent) && Has(Features.Selectors) ? _random.Next(Selector.All.Count) : -1;
+
+    private bool Has(Features feature) => (_features & feature) != Features.None;
 
     private bool Chance(int percent) => _random.Next(100) < percent;
 
