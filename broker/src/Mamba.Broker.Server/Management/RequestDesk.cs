@@ -91,7 +91,7 @@ internal abstract class RequestDesk(AmqpConnection connection) : IReplyDesk
     /// <summary>Whether a response to this address may go out on a link that names no address of its own.</summary>
     protected abstract bool IsOwnAddress(string address);
 
-    /// <summary>What to do off the turn to carry a request out, made in the turn. It must not throw.</summary>
+    /// <summary>What to do off the turn to carry a request out, made in the turn.</summary>
     protected abstract Func<Task<DeskResponse>> Prepare(ManagementRequest request);
 
     /// <summary>Sends a response to where no link of the connection leads; false when that is nowhere.</summary>
@@ -150,7 +150,19 @@ internal abstract class RequestDesk(AmqpConnection connection) : IReplyDesk
 
     private async Task RunAsync(PendingRequest pending, Func<Task<DeskResponse>> execute)
     {
-        var response = await execute();
+        DeskResponse response;
+        try
+        {
+            response = await execute();
+        }
+        catch (Exception e)
+        {
+            // Whatever happens, the next request has its turn.
+            ServerLog.ManagementFault(Connection.Server.Logger, e);
+            var failure = new ManagementResponse(ManagementStatus.InternalError, "The request failed inside the broker; see its log.");
+            response = new DeskResponse(failure.Encode(pending.Request), new AmqpError(ErrorCondition.InternalError, failure.Description));
+        }
+
         Connection.Post(() => Finish(pending, response));
     }
 

@@ -36,8 +36,22 @@ internal sealed record ArtemisRequest(string Resource, string Name, bool IsAttri
     /// <summary>The text at a place among the arguments.</summary>
     /// <exception cref="ManagementException">400: there is none.</exception>
     public string Text(int index) => index < Arguments.Count && Arguments[index].ValueKind == JsonValueKind.String
-        ? Arguments[index].GetString()!
+        ? TextOf(Arguments[index])
         : throw ManagementException.Bad($"{Name} needs a text as argument {index + 1}; the body is the JSON array of the arguments, such as [\"orders\"].");
+
+    /// <summary>The text of a JSON string.</summary>
+    /// <exception cref="ManagementException">400: it has half a surrogate pair.</exception>
+    public static string TextOf(JsonElement element)
+    {
+        try
+        {
+            return element.GetString()!;
+        }
+        catch (InvalidOperationException)
+        {
+            throw ManagementException.Bad($"{element.GetRawText()} is no text: half of a surrogate pair stands for no character.");
+        }
+    }
 
     private static IReadOnlyList<JsonElement> ArgumentsIn(MessageBody? body)
     {

@@ -164,7 +164,7 @@ internal sealed class ArtemisResources(ManagementNode management, long caller, A
     }
 
     private static string? Member(JsonElement element, string name) =>
-        element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+        element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? ArtemisRequest.TextOf(value) : null;
 
     private static string TextOr(ArtemisRequest request, int index, string otherwise) =>
         index < request.Arguments.Count && request.Arguments[index].ValueKind == JsonValueKind.String ? request.Text(index) : otherwise;

@@ -18,6 +18,7 @@ internal sealed class ArtemisDeskTests() : RunningBroker
     [TestCase(7, "one amqp-value")]
     [TestCase("[7]", "needs a text as argument 1")]
     [TestCase("[\"{}\"]", "has no 'name'")]
+    [TestCase("[\"\\ud800\"]", "half of a surrogate pair")]
     public async Task Arguments_that_are_none_are_told_so(object body, string reason)
     {
         await using var peer = await RawPeer.BeginAsync(Endpoint);
