@@ -6,6 +6,8 @@ namespace Mamba.Tools.Model.Modelling;
 /// </summary>
 internal sealed class BrokerModel(Rules rules, long now)
 {
+    private const string Expired = "expired";
+
     private long _sequence;
 
     public Rules Rules => rules;
@@ -131,7 +133,7 @@ internal sealed class BrokerModel(Rules rules, long now)
 
         if (outcome == ModelOutcome.Undeliverable && !entry.Queue.IsDeadLetter)
         {
-            DeadLetter(entry, entry.IsExpired(Now) && rules.ExpiryCounts ? "expired" : "undeliverable");
+            DeadLetter(entry, entry.IsExpired(Now) && rules.ExpiryCounts ? Expired : "undeliverable");
         }
         else if (entry.Failures >= rules.MaxDeliveries && !entry.Queue.IsDeadLetter)
         {
@@ -256,7 +258,7 @@ internal sealed class BrokerModel(Rules rules, long now)
         }
         else if (entry.IsExpired(Now) && rules.ExpiryCounts && !entry.Queue.IsDeadLetter)
         {
-            DeadLetter(entry, "expired").LateOn = entry.Queue;
+            DeadLetter(entry, Expired).LateOn = entry.Queue;
         }
         else
         {
@@ -264,11 +266,16 @@ internal sealed class BrokerModel(Rules rules, long now)
         }
     }
 
+    /// <summary>What expires on a temporary queue is gone without a dead letter.</summary>
     private DeadLetter DeadLetter(ModelEntry entry, string reason)
     {
         Remove(entry);
         var letter = new DeadLetter(entry.Message, entry.Queue.Address, reason, entry.Failures) { Since = Now };
-        DeadLetters.Add(letter);
+        if (!(entry.Queue.IsTemporary && reason == Expired))
+        {
+            DeadLetters.Add(letter);
+        }
+
         return letter;
     }
 
