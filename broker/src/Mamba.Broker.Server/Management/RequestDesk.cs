@@ -7,30 +7,19 @@ using Mamba.Broker.Server.Links;
 namespace Mamba.Broker.Server.Management;
 
 /// <summary>
-/// One connection's business with a node that answers requests: its request links and reply links, and the requests that wait. One
-/// request is carried out at a time, off the connection's turns, and none while the client leaves many bytes of responses unread.
+/// One connection's business with a node that answers requests: its request links and reply links, and the requests that wait.
 /// Touched only by the connection's turns, except where a member says otherwise.
 /// </summary>
-internal abstract class RequestDesk(AmqpConnection connection) : IReplyDesk
+internal abstract class RequestDesk(AmqpConnection connection) : RequestRunner<PendingRequest, DeskResponse>(connection), IReplyDesk
 {
     /// <summary>Links to, and links from, the node on one connection.</summary>
     private const int MaxLinks = 16;
 
-    /// <summary>Responses that wait for credit, above which no more requests are carried out.</summary>
-    private const long MaxUnreadBytes = 1024 * 1024;
-
-    private readonly Queue<PendingRequest> _waiting = new();
     private readonly List<RequestLink> _requestLinks = [];
     private readonly List<ReplyLink> _replyLinks = [];
-    private bool _isRunning;
 
     /// <summary>The largest request, in bytes.</summary>
     public virtual ulong MaxRequestBytes => ManagementNode.MaxRequestBytes;
-
-    protected AmqpConnection Connection { get; } = connection;
-
-    /// <summary>Requests that are not begun.</summary>
-    protected int Waiting => _waiting.Count;
 
     /// <summary>A new link that requests come in on.</summary>
     /// <exception cref="LinkRefusedException">The user may not, or the connection has too many.</exception>
@@ -67,22 +56,6 @@ internal abstract class RequestDesk(AmqpConnection connection) : IReplyDesk
     /// <summary>A request as this node reads it.</summary>
     /// <exception cref="AmqpException">It is none.</exception>
     public virtual ManagementRequest Decode(ReadOnlySpan<byte> payload) => ManagementRequest.Decode(payload);
-
-    /// <summary>Takes a request in; requests of a connection are carried out in this order.</summary>
-    public void Submit(PendingRequest request)
-    {
-        _waiting.Enqueue(request);
-        RunNext();
-    }
-
-    /// <summary>A response is on its way to the client.</summary>
-    public void OnWritten()
-    {
-        if (_waiting.Count > 0 && !_isRunning)
-        {
-            Connection.Post(RunNext);
-        }
-    }
 
     /// <summary>Refuses a new link, where the user may not have one.</summary>
     /// <exception cref="LinkRefusedException">The user may not.</exception>
@@ -134,45 +107,43 @@ internal abstract class RequestDesk(AmqpConnection connection) : IReplyDesk
         }
     }
 
-    private void RunNext()
+    protected sealed override Func<Task<DeskResponse>> Begin(PendingRequest pending)
     {
-        if (_isRunning || Connection.IsBroken || UnreadBytes() >= MaxUnreadBytes || !_waiting.TryDequeue(out var next))
-        {
-            return;
-        }
-
-        _isRunning = true;
-        // What came before it on this connection is to be in its queues when it is carried out.
-        Connection.PublishCollected();
-        var execute = Prepare(next.Request);
-        _ = Task.Run(() => RunAsync(next, execute));
+        var execute = Prepare(pending.Request);
+        return () => GuardAsync(pending.Request, execute);
     }
 
-    private async Task RunAsync(PendingRequest pending, Func<Task<DeskResponse>> execute)
+    protected sealed override void Finish(PendingRequest pending, DeskResponse response)
     {
-        DeskResponse response;
-        try
-        {
-            response = await execute();
-        }
-        catch (Exception e)
-        {
-            // Whatever happens, the next request has its turn.
-            ServerLog.ManagementFault(Connection.Server.Logger, e);
-            var failure = new ManagementResponse(ManagementStatus.InternalError, "The request failed inside the broker; see its log.");
-            response = new DeskResponse(failure.Encode(pending.Request), new AmqpError(ErrorCondition.InternalError, failure.Description));
-        }
-
-        Connection.Post(() => Finish(pending, response));
-    }
-
-    private void Finish(PendingRequest pending, DeskResponse response)
-    {
-        _isRunning = false;
         response = response.InTurn?.Invoke() ?? response;
         var isRouted = Reply(pending, response);
         pending.Link.Answer(pending.DeliveryId, pending.Settled, isRouted || pending.Settled ? null : response.Error);
-        RunNext();
+    }
+
+    protected sealed override long UnreadBytes()
+    {
+        long bytes = 0;
+        foreach (var link in _replyLinks)
+        {
+            bytes += link.PendingBytes;
+        }
+
+        return bytes;
+    }
+
+    /// <summary>Whatever happens, the request has its answer, and the next one its turn.</summary>
+    private async Task<DeskResponse> GuardAsync(ManagementRequest request, Func<Task<DeskResponse>> execute)
+    {
+        try
+        {
+            return await execute();
+        }
+        catch (Exception e)
+        {
+            ServerLog.ManagementFault(Connection.Server.Logger, e);
+            var failure = new ManagementResponse(ManagementStatus.InternalError, "The request failed inside the broker; see its log.");
+            return new DeskResponse(failure.Encode(request), new AmqpError(ErrorCondition.InternalError, failure.Description));
+        }
     }
 
     /// <summary>Sends a response to where the request's reply-to says; false when that is nowhere.</summary>
@@ -206,17 +177,6 @@ internal abstract class RequestDesk(AmqpConnection connection) : IReplyDesk
         }
 
         return elsewhere;
-    }
-
-    private long UnreadBytes()
-    {
-        long bytes = 0;
-        foreach (var link in _replyLinks)
-        {
-            bytes += link.PendingBytes;
-        }
-
-        return bytes;
     }
 
     private static ManagementResponse TooLarge(int bytes) => new(

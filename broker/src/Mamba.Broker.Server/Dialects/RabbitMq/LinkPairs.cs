@@ -11,10 +11,9 @@ namespace Mamba.Broker.Server.Dialects.RabbitMq;
 
 /// <summary>
 /// The link pairs of one connection (Link Pair, committee specification 1): a link to <c>/management</c> for requests and one from it for
-/// responses, with the same name and the same address of the client's end. One request of the connection is carried out at a time, off
-/// its turns, and none while the client leaves many bytes of responses unread. Touched only by the connection's turns.
+/// responses, with the same name and the same address of the client's end. Touched only by the connection's turns.
 /// </summary>
-internal sealed class LinkPairs(AmqpConnection connection) : IReplyDesk
+internal sealed class LinkPairs(AmqpConnection connection) : RequestRunner<PairedDelivery, byte[]>(connection), IReplyDesk
 {
     public const string Address = "/management";
 
@@ -24,15 +23,10 @@ internal sealed class LinkPairs(AmqpConnection connection) : IReplyDesk
     /// <summary>Pairs of one connection.</summary>
     private const int MaxPairs = 16;
 
-    /// <summary>Responses that wait for credit, above which no more requests are carried out.</summary>
-    private const long MaxUnreadBytes = 1024 * 1024;
-
     private static readonly Symbol Paired = new("paired");
 
     private readonly List<LinkPair> _pairs = [];
-    private readonly Queue<WaitingRequest> _waiting = new();
     private PairedCaller? _caller;
-    private bool _isRunning;
 
     public static bool IsNode(string? address) => string.Equals(address, Address, StringComparison.Ordinal);
 
@@ -41,7 +35,7 @@ internal sealed class LinkPairs(AmqpConnection connection) : IReplyDesk
     public PairedRequestLink OpenRequests(ReceiverEndpoint link, Attach attach, bool canReject)
     {
         var pair = Join(link, attach, attach.Source?.Address, static pair => pair.Requests);
-        return pair.Requests = new PairedRequestLink(connection, link, canReject, pair, this);
+        return pair.Requests = new PairedRequestLink(Connection, link, canReject, pair, this);
     }
 
     /// <summary>The half of a pair that responses go out on.</summary>
@@ -50,13 +44,7 @@ internal sealed class LinkPairs(AmqpConnection connection) : IReplyDesk
     {
         var address = (attach.Target as Target)?.Address;
         var pair = Join(link, attach, address, static pair => pair.Replies);
-        return pair.Replies = new ReplyLink(connection, link, address, settled: true, this);
-    }
-
-    public void Submit(PairedRequestLink link, uint deliveryId, bool settled, PairedRequest request)
-    {
-        _waiting.Enqueue(new WaitingRequest(link, deliveryId, settled, request));
-        RunNext();
+        return pair.Replies = new ReplyLink(Connection, link, address, settled: true, this);
     }
 
     public void Remove(PairedRequestLink link)
@@ -76,20 +64,12 @@ internal sealed class LinkPairs(AmqpConnection connection) : IReplyDesk
         RunNext();
     }
 
-    public void OnWritten()
-    {
-        if (_waiting.Count > 0 && !_isRunning)
-        {
-            connection.Post(RunNext);
-        }
-    }
-
     /// <summary>The connection is gone, and its exclusive queues with it.</summary>
     public void OnConnectionGone()
     {
         if (_caller is not null)
         {
-            connection.Server.Engine.CloseOwner(_caller.Owner);
+            Connection.Server.Engine.CloseOwner(_caller.Owner);
         }
     }
 
@@ -121,7 +101,7 @@ internal sealed class LinkPairs(AmqpConnection connection) : IReplyDesk
                 $"'{Address}' takes link pairs only: set the link property 'paired' to true. Clients without pairs use '{ManagementNode.Address}'."));
         }
 
-        connection.Management.CheckPermission();
+        Connection.Management.CheckPermission();
         if (_pairs.Count >= MaxPairs)
         {
             throw new LinkRefusedException(new AmqpError(
@@ -137,47 +117,32 @@ internal sealed class LinkPairs(AmqpConnection connection) : IReplyDesk
         }
     }
 
-    private void RunNext()
+    protected override Func<Task<byte[]>>? Begin(PairedDelivery delivery)
     {
-        while (!_isRunning && !connection.IsBroken && UnreadBytes() < MaxUnreadBytes && _waiting.TryDequeue(out var next))
+        if (delivery.Link.Pair.Replies is null)
         {
-            if (next.Link.Pair.Replies is null)
-            {
-                next.Link.Fail(new AmqpError(
-                    ErrorCondition.PreconditionFailed, "There was a request while only half of the link pair was there: attach the link for responses first."));
-                continue;
-            }
-
-            _isRunning = true;
-            // What came before it on this connection is to be in its queues when it is carried out.
-            connection.PublishCollected();
-            _caller ??= new PairedCaller(connection);
-            var access = connection.Access;
-            _ = Task.Run(() => RunAsync(next, _caller with { Access = access }));
-        }
-    }
-
-    private async Task RunAsync(WaitingRequest waiting, PairedCaller caller)
-    {
-        var response = await connection.Server.RabbitMq.ExecuteAsync(waiting.Request, caller);
-        var bytes = response.Encode(waiting.Request.Id);
-        connection.Post(() => Finish(waiting, bytes));
-    }
-
-    private void Finish(WaitingRequest waiting, byte[] bytes)
-    {
-        _isRunning = false;
-        if (waiting.Link.Pair.Replies is { } replies)
-        {
-            replies.Send(replies.Fits(bytes.Length) ? bytes : new PairedResponse(
-                400, $"the response has {bytes.Length} bytes, more than the max-message-size of your link").Encode(waiting.Request.Id));
+            delivery.Link.Fail(new AmqpError(
+                ErrorCondition.PreconditionFailed, "There was a request while only half of the link pair was there: attach the link for responses first."));
+            return null;
         }
 
-        waiting.Link.Answer(waiting.DeliveryId, waiting.Settled, error: null);
-        RunNext();
+        _caller ??= new PairedCaller(Connection);
+        var caller = _caller with { Access = Connection.Access };
+        return async () => (await Connection.Server.RabbitMq.ExecuteAsync(delivery.Request, caller)).Encode(delivery.Request.Id);
     }
 
-    private long UnreadBytes()
+    protected override void Finish(PairedDelivery delivery, byte[] response)
+    {
+        if (delivery.Link.Pair.Replies is { } replies)
+        {
+            replies.Send(replies.Fits(response.Length) ? response : new PairedResponse(
+                400, $"the response has {response.Length} bytes, more than the max-message-size of your link").Encode(delivery.Request.Id));
+        }
+
+        delivery.Link.Answer(delivery.DeliveryId, delivery.Settled, error: null);
+    }
+
+    protected override long UnreadBytes()
     {
         long bytes = 0;
         foreach (var pair in _pairs)
@@ -187,9 +152,10 @@ internal sealed class LinkPairs(AmqpConnection connection) : IReplyDesk
 
         return bytes;
     }
-
-    private readonly record struct WaitingRequest(PairedRequestLink Link, uint DeliveryId, bool Settled, PairedRequest Request);
 }
+
+/// <summary>A request on its way, and the delivery to answer when it is done.</summary>
+internal readonly record struct PairedDelivery(PairedRequestLink Link, uint DeliveryId, bool Settled, PairedRequest Request);
 
 /// <summary>Two links that belong together.</summary>
 internal sealed class LinkPair(SessionEndpoint session, string name, string? clientAddress)
@@ -226,7 +192,7 @@ internal sealed class PairedRequestLink(AmqpConnection connection, ReceiverEndpo
     public void Fail(AmqpError error) => Detach(error);
 
     protected override void Take(in IncomingDelivery delivery, ReadOnlySpan<byte> payload) =>
-        desk.Submit(this, delivery.DeliveryId, delivery.IsSettled, PairedRequest.Decode(payload));
+        desk.Submit(new PairedDelivery(this, delivery.DeliveryId, delivery.IsSettled, PairedRequest.Decode(payload)));
 
     protected override void Release(bool clean, bool closed) => desk.Remove(this);
 }
