@@ -63,14 +63,6 @@ internal sealed class PermissionSettingTests
     private static (BrokerOptions Options, IReadOnlyList<Problem> Problems) Read(string json)
     {
         using var folder = new TempDirectory();
-        File.WriteAllText(folder["mamba.json"], json);
-        var layers = new SettingLayers();
-        layers.AddFile(folder["mamba.json"]);
-        layers.AddAssignment($"storage.directory={folder["data"]}");
-        layers.AddAssignment("listeners.amqp=127.0.0.1:0");
-        layers.AddAssignment("listeners.console=off");
-        var options = layers.Build();
-        new StartupChecks(options, layers).CheckSettings();
-        return (options, layers.Problems);
+        return CheckedSettings.Read(folder, json);
     }
 }

@@ -56,14 +56,6 @@ internal sealed class SharedAccessKeySettingTests
         using var folder = new TempDirectory();
         File.WriteAllText(folder["batch.key"], Secret);
         File.WriteAllText(folder["short.key"], "too-short");
-        File.WriteAllText(folder["mamba.json"], $$"""{ "security": { "sharedAccessKeys": [ {{keys.Replace("FOLDER", folder.FullPath, StringComparison.Ordinal)}} ] } }""");
-        var layers = new SettingLayers();
-        layers.AddFile(folder["mamba.json"]);
-        layers.AddAssignment($"storage.directory={folder["data"]}");
-        layers.AddAssignment("listeners.amqp=127.0.0.1:0");
-        layers.AddAssignment("listeners.console=off");
-        var options = layers.Build();
-        new StartupChecks(options, layers).CheckSettings();
-        return (options, layers.Problems);
+        return CheckedSettings.Read(folder, $$"""{ "security": { "sharedAccessKeys": [ {{keys.Replace("FOLDER", folder.FullPath, StringComparison.Ordinal)}} ] } }""");
     }
 }

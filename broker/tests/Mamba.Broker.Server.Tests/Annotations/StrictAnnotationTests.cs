@@ -65,17 +65,7 @@ internal sealed class StrictAnnotationTests() : RunningBroker(
     {
         await using var peer = await RawPeer.BeginAsync(Endpoint);
         await peer.AttachSenderAsync(0, "strict.transaction");
-        await peer.SendAsync(Frames.Of(new Attach
-        {
-            Name = "coordinator",
-            Handle = 1,
-            Role = Role.Sender,
-            Source = new Source { Address = "here" },
-            Target = new Coordinator(),
-            InitialDeliveryCount = 0,
-        }));
-        await peer.NextAsync<Attach>();
-        await peer.CreditAsync(1);
+        await peer.AttachCoordinatorAsync(1);
         var declared = (Declared)(await peer.PublishAsync(1, 0, Command(new Declare())))!;
         await peer.SendAsync(Frames.Transfer(0, 1, Annotated("mine"), state: new TransactionalState { TxnId = declared.TxnId }));
         await AssertDetachedAsync(peer);

@@ -16,20 +16,9 @@ internal sealed class TransactionLife(RawPeer peer)
 
     public static async Task<TransactionLife> AttachAsync(RawPeer peer, Symbol[]? desired = null)
     {
-        await peer.SendAsync(Frames.Of(new Attach
-        {
-            Name = "coordinator",
-            Handle = Handle,
-            Role = Role.Sender,
-            Source = new Source { Address = "here" },
-            Target = new Coordinator(),
-            InitialDeliveryCount = 0,
-            DesiredCapabilities = desired,
-        }));
-        var answer = await peer.NextAsync<Attach>();
+        var answer = await peer.AttachCoordinatorAsync(Handle, desired);
         Assert.That(answer.Target, Is.InstanceOf<Coordinator>());
         Assert.That(answer.OfferedCapabilities, Is.EqualTo(desired));
-        await peer.CreditAsync(Handle);
         return new TransactionLife(peer);
     }
 

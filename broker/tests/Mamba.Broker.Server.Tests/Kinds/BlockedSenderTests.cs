@@ -194,17 +194,7 @@ internal sealed class BlockedSenderTests() : RunningBroker(
     {
         await using var peer = await RawPeer.BeginAsync(Endpoint);
         await peer.AttachSenderAsync(0, "tight.transaction");
-        await peer.SendAsync(Frames.Of(new Attach
-        {
-            Name = "coordinator",
-            Handle = 1,
-            Role = Role.Sender,
-            Source = new Source { Address = "here" },
-            Target = new Coordinator(),
-            InitialDeliveryCount = 0,
-        }));
-        await peer.NextAsync<Attach>();
-        await peer.CreditAsync(1);
+        await peer.AttachCoordinatorAsync(1);
         var declared = await peer.PublishAsync(1, 0, new AmqpMessage { Body = new ValueBody(new Declare()) }.Encode()) as Declared;
         for (var i = 1u; i <= 12; i++)
         {

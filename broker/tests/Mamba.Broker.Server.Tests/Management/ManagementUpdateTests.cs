@@ -218,12 +218,7 @@ internal sealed class ManagementUpdateTests() : ManagedBroker("limits.maxTransac
     {
         await using var peer = await RawPeer.BeginAsync(Endpoint);
         await peer.AttachRelayAsync(0);
-        await peer.SendAsync(Frames.Of(new Attach
-        {
-            Name = "coordinator", Handle = 1, Role = Role.Sender, Source = new Source { Address = "here" }, Target = new Coordinator(), InitialDeliveryCount = 0,
-        }));
-        await peer.NextAsync<Attach>();
-        await peer.CreditAsync(1);
+        await peer.AttachCoordinatorAsync(1);
         var declared = (Declared)(await peer.PublishAsync(1, 0, new AmqpMessage { Body = new ValueBody(new Declare()) }.Encode()))!;
         await peer.SendAsync(Frames.Transfer(0, 1, Relayed("GET-TYPES", null, null, replyTo: null), state: new TransactionalState { TxnId = declared.TxnId }));
         var state = (TransactionalState)(await peer.NextAsync<Disposition>()).State!;

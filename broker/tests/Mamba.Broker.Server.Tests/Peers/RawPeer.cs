@@ -7,7 +7,9 @@ using System.Text;
 using Mamba.Amqp.Codec;
 using Mamba.Amqp.Framing;
 using Mamba.Amqp.Messaging;
+using Mamba.Amqp.Transactions;
 using Mamba.Amqp.Transport;
+using Mamba.Amqp.Types;
 using Mamba.Broker.Testing;
 
 namespace Mamba.Broker.Server.Tests.Peers;
@@ -97,6 +99,24 @@ internal sealed class RawPeer : IAsyncDisposable
         }));
         await NextAsync<Attach>();
         await CreditAsync(handle);
+    }
+
+    /// <summary>Attaches a sender to the transaction coordinator and waits for its credit; the broker's answer.</summary>
+    public async Task<Attach> AttachCoordinatorAsync(uint handle, Symbol[]? desired = null)
+    {
+        await SendAsync(Frames.Of(new Attach
+        {
+            Name = "coordinator",
+            Handle = handle,
+            Role = Role.Sender,
+            Source = new Source { Address = "here" },
+            Target = new Coordinator(),
+            InitialDeliveryCount = 0,
+            DesiredCapabilities = desired,
+        }));
+        var answer = await NextAsync<Attach>();
+        await CreditAsync(handle);
+        return answer;
     }
 
     /// <summary>Attaches a receiver and grants it credit.</summary>
