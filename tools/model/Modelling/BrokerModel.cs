@@ -197,6 +197,7 @@ internal sealed class BrokerModel(Rules rules, long now)
         {
             entry.WasDelivered = true;
             entry.Excluded.Clear();
+            entry.IsReplaced = false;
             if (!entry.Message.Durable && rules.NonDurableVanish)
             {
                 Remove(entry);

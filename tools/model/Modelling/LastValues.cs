@@ -27,14 +27,16 @@ internal static class LastValues
         return older;
     }
 
-    /// <summary>After a restart the order is that of the latest values, and what the disk knows of is judged anew.</summary>
+    /// <summary>
+    /// After a restart the order is that of the latest values, and what the disk knows of is judged anew: a durable value that was held
+    /// while one that is not durable took its place is the latest again, as the other is lost.
+    /// </summary>
     /// <returns>Those that go.</returns>
     public static IReadOnlyList<ModelEntry> Restore(ModelQueue queue)
     {
         var gone = queue.Entries.Where(static e => e.IsErased).ToList();
         foreach (var entry in queue.Entries.Except(gone).ToArray())
         {
-            entry.IsReplaced = false;
             entry.Sequence = entry.Arrival;
             if (entry.Message.Color is { } key && queue.Entries.Exists(e => !e.IsErased && e.Message.Color == key && e.Arrival > entry.Arrival))
             {

@@ -52,6 +52,8 @@ internal sealed class Campaign(CampaignOptions options, TextWriter log)
 
     private const int Progress = 5_000;
 
+    private static readonly TimeSpan _shrinking = TimeSpan.FromSeconds(10);
+
     private readonly Lock _gate = new();
     private readonly Stopwatch _clock = Stopwatch.StartNew();
     private readonly List<Finding> _findings = [];
@@ -164,14 +166,15 @@ internal sealed class Campaign(CampaignOptions options, TextWriter log)
 
     private async Task<Finding> ShrinkAsync(int seed, IReadOnlyList<Operation> operations, string difference)
     {
-        // What hangs, hangs each time: less patience makes shrinking bearable, and the smallest sequence is played once more with all of it.
-        var hangs = difference.Contains(Player.NotDelivered, StringComparison.Ordinal);
-        var impatient = hangs ? options.Player with { Patience = TimeSpan.FromSeconds(5) } : options.Player;
+        // What is missing is waited for each time: less patience makes shrinking bearable, and the smallest sequence is played once more with all of it.
+        var impatient = options.Player with { Patience = Least(options.Player.Patience), PatienceAtTheEnd = Least(options.Player.PatienceAtTheEnd) };
         var shrunk = await Shrinker.ShrinkAsync(operations, async candidate => await PlayOnNewAsync(seed, candidate, impatient) is not null);
         return await PlayOnNewAsync(seed, shrunk, options.Player) is { } again
             ? new Finding(seed, shrunk, again)
             : new Finding(seed, operations, $"{difference} (not every time)");
     }
+
+    private static TimeSpan Least(TimeSpan patience) => patience < _shrinking ? patience : _shrinking;
 
     private async Task ReportAsync(Finding finding)
     {

@@ -53,6 +53,22 @@ internal sealed class KilledLastValueTests() : MortalBroker("""addresses.rules=[
     }
 
     [Test]
+    public async Task A_held_durable_value_is_the_latest_again_when_the_one_that_replaced_it_is_lost_with_the_process()
+    {
+        await using (var peer = await RawPeer.BeginAsync(Life.Endpoint))
+        {
+            await peer.AttachSenderAsync(0, "last.q");
+            await peer.PublishAsync(0, 0, Value(0));
+            await peer.AttachReceiverAsync(1, "last.q", 1);
+            await peer.ReceiveAsync();
+            Assert.That(await peer.PublishAsync(0, 1, Value(Keys, durable: false)), Is.InstanceOf<Accepted>());
+            await Life.KillAndRestartAsync();
+        }
+
+        Assert.That((await Life.DrainAsync("last.q", 1)).ConvertAll(static m => m.Body), Is.EqualTo(new[] { "0" }));
+    }
+
+    [Test]
     public async Task After_the_restart_newer_values_replace_and_consumed_ones_stay_away()
     {
         await using (var peer = await RawPeer.BeginAsync(Life.Endpoint))
@@ -79,9 +95,9 @@ internal sealed class KilledLastValueTests() : MortalBroker("""addresses.rules=[
         Assert.That(await Life.DrainAsync("last.q"), Is.Empty);
     }
 
-    private static byte[] Value(int number) => new AmqpMessage
+    private static byte[] Value(int number, bool durable = true) => new AmqpMessage
     {
-        Header = MessageHeader.Default with { Durable = true },
+        Header = MessageHeader.Default with { Durable = durable },
         ApplicationProperties = new AmqpMap { { "symbol", number % Keys } },
         Body = new ValueBody(number.ToString(CultureInfo.InvariantCulture)),
     }.Encode();
