@@ -104,7 +104,7 @@ internal sealed class LastValueTests
         Assert.That(bed.Drain("q"), Is.EqualTo(new[] { "a=2" }));
         bed.Publish(queue, "a=3");
         Assert.That(bed.Drain("q"), Is.EqualTo(new[] { "a=3" }));
-        await UntilWrittenAsync(bed);
+        await bed.UntilWrittenAsync();
         await bed.CrashAsync();
         Assert.That(bed.DepthOf("q"), Is.Zero);
     }
@@ -272,7 +272,7 @@ internal sealed class LastValueTests
 
         await bed.CrashAsync();
         Assert.That(bed.Drain("q").ConvertAll(static text => text.TrimEnd('x')), Is.EquivalentTo(new[] { "keep=1", "a=199", "b=199" }));
-        await UntilWrittenAsync(bed);
+        await bed.UntilWrittenAsync();
         await bed.CrashAsync();
         Assert.That(bed.DepthOf("q"), Is.Zero);
     }
@@ -392,8 +392,4 @@ internal sealed class LastValueTests
         Assert.That(bed.Drain("q"), Is.EqualTo(new[] { "a=19", "b=19" }));
         Assert.That(bed.Publish(queue, "c=20", durable), Is.EqualTo(PublishOutcome.Accepted));
     }
-
-    /// <summary>The journal is written in order: what is accepted now lies behind all that went before.</summary>
-    private static async Task UntilWrittenAsync(TestBed bed) =>
-        Assert.That(bed.Publish(await bed.QueueAsync("behind"), "last"), Is.EqualTo(PublishOutcome.Accepted));
 }

@@ -52,6 +52,23 @@ internal sealed class RetryOrderTests
     }
 
     [Test]
+    public async Task What_expired_while_it_was_held_is_dead_lettered_when_it_fails_and_holds_nothing_up([Values] bool durable)
+    {
+        await using var bed = new TestBed();
+        var queue = await bed.QueueAsync("q", Ordered);
+        Assert.That(bed.PublishMessage(queue, Message(bed, "a1", durable, ttl: 500)), Is.EqualTo(PublishOutcome.Accepted));
+        Send(bed, queue, durable, "a2");
+        var consumer = TestBed.Consume(queue);
+        var held = consumer.Take();
+        bed.Clock.Advance(TimeSpan.FromMilliseconds(600));
+        consumer.SettleAndWait(Failed(held));
+
+        // Time stands still from here: nothing waits for a timer.
+        Assert.That(AcceptAll(consumer), Is.EqualTo(new[] { "a2" }));
+        Assert.That(bed.Drain("DLQ.q"), Is.EqualTo(new[] { "a1|Expired,q,,1," }));
+    }
+
+    [Test]
     public async Task Order_holds_among_several_that_are_parked()
     {
         await using var bed = new TestBed();

@@ -267,12 +267,11 @@ internal sealed class BrokerModel(Rules rules, long now)
         }
     }
 
-    /// <summary>What expires on a temporary queue is gone without a dead letter.</summary>
     private DeadLetter DeadLetter(ModelEntry entry, string reason)
     {
         Remove(entry);
         var letter = new DeadLetter(entry.Message, entry.Queue.Address, reason, entry.Failures) { Since = Now };
-        if (!(entry.Queue.IsTemporary && reason == Expired))
+        if (!(entry.Queue.DropsExpired && reason == Expired))
         {
             DeadLetters.Add(letter);
         }

@@ -130,6 +130,9 @@ internal sealed class ModelQueue(string name, string address, bool durable)
     /// <summary>It is there without consumers, too, but not after a restart.</summary>
     public bool IsTemporary { get; init; }
 
+    /// <summary>What expires is gone without a dead letter, as on temporary queues and the subscriptions of temporary topics.</summary>
+    public bool DropsExpired { get; init; }
+
     /// <summary>A subscription's own selector: what does not match does not come in.</summary>
     public Selector? Selector { get; init; }
 

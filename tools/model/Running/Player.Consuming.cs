@@ -84,7 +84,7 @@ internal sealed partial class Player
         if (queue is null)
         {
             var noLocal = operation.Other ? clientId : null;
-            queue = new ModelQueue(name, address, target.IsDurable()) { Selector = selector, NoLocal = noLocal };
+            queue = new ModelQueue(name, address, target.IsDurable()) { Selector = selector, NoLocal = noLocal, DropsExpired = target.IsTemporary() };
             _model.Queues[name] = queue;
         }
 

@@ -47,7 +47,7 @@ internal sealed partial class Player
     {
         if (target.IsQueue())
         {
-            _model.Queues[address] = new ModelQueue(address, address, durable: false) { IsTemporary = true };
+            _model.Queues[address] = new ModelQueue(address, address, durable: false) { IsTemporary = true, DropsExpired = true };
         }
 
         _temporaryAddresses.Add(address);

@@ -87,12 +87,15 @@ internal sealed partial class QueueCore
         return SettleStep.Merging;
     }
 
-    /// <summary>Back in line, now or after its wait, unless the message has had its chances.</summary>
+    /// <summary>Back in line, now or after its wait, unless the message has had its chances or its time.</summary>
     private SettleStep GiveBack(in Settlement outcome, ref QueueEntry entry, long now, QueueEffects effects)
     {
-        if (_policy.DeliveriesExhausted(entry) || _policy.AcquiresExhausted(entry))
+        DeadLetterReason? end = _policy.DeliveriesExhausted(entry) ? DeadLetterReason.MaxDeliveries
+            : _policy.AcquiresExhausted(entry) ? DeadLetterReason.MaxAcquires
+            : _policy.IsExpired(entry, now) ? DeadLetterReason.Expired
+            : null;
+        if (end is { } reason)
         {
-            var reason = _policy.DeliveriesExhausted(entry) ? DeadLetterReason.MaxDeliveries : DeadLetterReason.MaxAcquires;
             NoteCount(outcome, entry, dueAt: 0, effects);
             StartMove(outcome.Token, ref entry, reason, null, null, effects);
             return SettleStep.Moving;

@@ -155,6 +155,7 @@ internal sealed class ExchangeTests
             Publish(bed, "x", "d", "2");
             Publish(bed, "amq.direct", "built-in", "3");
             Assert.That(bed.Drain("q"), Is.EqualTo(new[] { "1", "f2", "3" }));
+            await bed.UntilWrittenAsync();
         }
     }
 

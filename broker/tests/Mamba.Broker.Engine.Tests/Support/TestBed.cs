@@ -112,6 +112,9 @@ internal sealed class TestBed : IAsyncDisposable
         return observer.Wait()[0];
     }
 
+    /// <summary>Waits until all that was done before is on disk, removals too: the journal is written in order.</summary>
+    public async Task UntilWrittenAsync() => Assert.That(Publish(await QueueAsync("behind"), "last"), Is.EqualTo(PublishOutcome.Accepted));
+
     /// <summary>Waits until so many messages wait for their time.</summary>
     public void UntilScheduled(int count) => WaitUntil(
         () => Engine.ListScheduledAsync(new ScheduledQuery()).GetAwaiter().GetResult().Count == count, $"{count} messages that wait for their time");
