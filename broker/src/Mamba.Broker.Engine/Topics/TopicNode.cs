@@ -228,12 +228,7 @@ internal sealed class TopicNode : IRoutingNode
         {
             if (!targets.Contains(subscription.Host, first) && subscription.Wants(message))
             {
-                if (!subscription.Host.Admission.Blocks)
-                {
-                    // Where senders wait, room is taken at the very commit.
-                    subscription.Host.Reserve(1, message.Length);
-                }
-
+                subscription.Host.Reserve(1, message.Length);
                 targets.Add(subscription.Host);
             }
         }

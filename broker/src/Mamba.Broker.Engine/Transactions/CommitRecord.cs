@@ -85,6 +85,7 @@ internal sealed partial class CommitRecord : EngineCompletion
             return;
         }
 
+        Work.ReserveBlocking();
         var retention = _context.Retention;
         if (!retention.EnterPublish())
         {
@@ -263,11 +264,6 @@ internal sealed partial class CommitRecord : EngineCompletion
         for (var t = 0; t < publish.TargetCount; t++)
         {
             var host = Work.Targets[publish.FirstTarget + t];
-            if (host.Admission.Blocks)
-            {
-                host.Reserve(1, publish.Message.Length);
-            }
-
             _turn |= host.HasInFlight;
             page |= host.MustPage;
             if (publish.Message.Durable && host.Durable)

@@ -66,6 +66,9 @@ internal sealed class EnlistedWork
     private readonly List<EnlistedSettle> _settles = [];
     private readonly List<EnlistedId> _ids = [];
 
+    /// <summary>Places of the targets on which no room is reserved before the commit, in order. See <see cref="UnreserveBlocking"/>.</summary>
+    private readonly List<int> _roomless = [];
+
     /// <summary>Messages to publish. The span holds until the next one is added.</summary>
     public Span<EnlistedPublish> Publishes => CollectionsMarshal.AsSpan(_publishes);
 
@@ -101,11 +104,7 @@ internal sealed class EnlistedWork
     {
         foreach (ref var publish in Publishes.Slice(first, count))
         {
-            for (var t = 0; t < publish.TargetCount; t++)
-            {
-                Targets[publish.FirstTarget + t].Unreserve(1, publish.Message.Length);
-            }
-
+            Unreserve(publish);
             publish.TargetCount = 0;
             publish.IsLeftOut = true;
         }
@@ -155,8 +154,31 @@ internal sealed class EnlistedWork
             if (Targets[i].Admission.Blocks)
             {
                 Targets[i].Unreserve(1, bytes);
+                _roomless.Add(i);
             }
         }
+    }
+
+    /// <summary>The commit begins: takes the room that <see cref="UnreserveBlocking"/> gave back, whatever the queues' settings are by now.</summary>
+    public void ReserveBlocking()
+    {
+        if (_roomless.Count == 0)
+        {
+            return;
+        }
+
+        foreach (ref readonly var publish in Publishes)
+        {
+            for (var t = 0; t < publish.TargetCount; t++)
+            {
+                if (!HasRoom(publish.FirstTarget + t))
+                {
+                    Targets[publish.FirstTarget + t].Reserve(1, publish.Message.Length);
+                }
+            }
+        }
+
+        _roomless.Clear();
     }
 
     /// <summary>How many settlements from <paramref name="first"/> on are alike, so that one turn of their queue's lock does.</summary>
@@ -181,13 +203,9 @@ internal sealed class EnlistedWork
     {
         foreach (ref readonly var publish in Publishes)
         {
+            Unreserve(publish);
             for (var t = 0; t < publish.TargetCount; t++)
             {
-                if (publish.MessageId != 0 || !Targets[publish.FirstTarget + t].Admission.Blocks)
-                {
-                    Targets[publish.FirstTarget + t].Unreserve(1, publish.Message.Length);
-                }
-
                 Targets[publish.FirstTarget + t].Unclaim(publish.MessageId);
             }
 
@@ -216,7 +234,21 @@ internal sealed class EnlistedWork
         _publishes.Clear();
         _settles.Clear();
         _ids.Clear();
+        _roomless.Clear();
         Targets.Clear();
+    }
+
+    private bool HasRoom(int target) => _roomless.Count == 0 || _roomless.BinarySearch(target) < 0;
+
+    private void Unreserve(in EnlistedPublish publish)
+    {
+        for (var t = 0; t < publish.TargetCount; t++)
+        {
+            if (HasRoom(publish.FirstTarget + t))
+            {
+                Targets[publish.FirstTarget + t].Unreserve(1, publish.Message.Length);
+            }
+        }
     }
 
     private static void GiveBack(QueueHost host, ReadOnlyMemory<EnlistedSettle> settles, long now)
