@@ -79,6 +79,23 @@ internal sealed class LastValueTests
     }
 
     [Test]
+    public async Task What_was_replaced_and_expired_while_it_was_held_is_dropped_like_any_other_that_was_replaced()
+    {
+        await using var bed = new TestBed();
+        var queue = await bed.QueueAsync("q", LastValues);
+        var consumer = TestBed.Consume(queue);
+        bed.Publish(queue, "a=1", ttl: 500);
+        bed.Publish(queue, "b=1", ttl: 500);
+        var held = consumer.TakeExactly(2);
+        bed.Publish(queue, "a=2");
+        bed.Clock.Advance(TimeSpan.FromSeconds(1));
+        held.ForEach(message => consumer.SettleAndWait(new Settlement(message.Token, OutcomeKind.Released)));
+        Assert.That(bed.Drain("DLQ.q"), Is.EqualTo(new[] { "b=1|Expired,q,,0," }));
+        consumer.Close();
+        Assert.That(bed.Drain("q"), Is.EqualTo(new[] { "a=2" }));
+    }
+
+    [Test]
     public async Task What_is_held_can_be_accepted_and_rejected_as_ever()
     {
         await using var bed = new TestBed();

@@ -92,7 +92,7 @@ internal sealed partial class QueueCore
     {
         DeadLetterReason? end = _policy.DeliveriesExhausted(entry) ? DeadLetterReason.MaxDeliveries
             : _policy.AcquiresExhausted(entry) ? DeadLetterReason.MaxAcquires
-            : _policy.IsExpired(entry, now) ? DeadLetterReason.Expired
+            : _policy.IsExpired(entry, now) && _index.LastValues?.IsSuperseded(entry.MessageId) != true ? DeadLetterReason.Expired
             : null;
         if (end is { } reason)
         {

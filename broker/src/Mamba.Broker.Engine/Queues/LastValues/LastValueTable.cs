@@ -107,11 +107,14 @@ internal sealed class LastValueTable(string name)
         {
             Forget(entry.MessageId);
         }
-        else if (_superseded > 0 && IsInLine(to) && _messages.TryGetValue(entry.MessageId, out var keyed) && keyed.IsSuperseded)
+        else if (IsInLine(to) && IsSuperseded(entry.MessageId))
         {
             _returned.Add(token);
         }
     }
+
+    /// <summary>Whether a message that is held gave way to a newer one, so that it is not to come back.</summary>
+    public bool IsSuperseded(ulong messageId) => _superseded > 0 && _messages.TryGetValue(messageId, out var keyed) && keyed.IsSuperseded;
 
     /// <summary>Drops what came back and had been superseded.</summary>
     public void DropReturned(QueueCore core, QueueEffects effects)
