@@ -50,6 +50,6 @@ internal static partial class ServerLog
     [LoggerMessage(1022, LogLevel.Warning, "A message of {Bytes} bytes on {Address} is larger than a consumer's max-message-size and stays for others")]
     public static partial void MessageTooLargeForConsumer(ILogger logger, string address, int bytes);
 
-    [LoggerMessage(1023, LogLevel.Warning, "Connection {Id}: a transaction with {Operations} sends and acknowledgements was open for more than {Seconds} seconds and was rolled back; its commit will be refused. Raise limits.transactionTimeout if this is honest work")]
+    [LoggerMessage(1025, LogLevel.Warning, "Connection {Id}: a transaction with {Operations} sends and acknowledgements was open for more than {Seconds} seconds and was rolled back; its commit will be refused. Raise limits.transactionTimeout if this is honest work")]
     public static partial void TransactionTooOld(ILogger logger, long id, double seconds, int operations);
 }

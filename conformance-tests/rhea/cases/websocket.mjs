@@ -74,6 +74,25 @@ export default {
     await roundTrip(t, client, 'over wss, with a certificate');
   },
 
+  async 'on-the-amqp-port'(t) {
+    for (const [path, credentials] of [['/amqp', {}], ['', t.credentials()]]) {
+      const { seen, options } = overWebSocket(t, ['binary', 'AMQPWSB10', 'amqp'], { url: `ws://${t.target.host}:${t.target.port}${path}` });
+      const client = await t.connect({ ...options, ...credentials });
+      assert.equal(seen.socket.protocol, 'amqp');
+      await roundTrip(t, client, 'x'.repeat(500_000));
+      const closed = new Promise((resolve) => { seen.socket.addEventListener('close', (e) => resolve(e.code)); });
+      await client.close();
+      assert.equal(await t.wait('the WebSocket to close', closed), 1000);
+    }
+  },
+
+  async 'on-the-amqps-port'(t) {
+    const { options } = overWebSocket(t, ['amqp'], { ...secure(t), url: `wss://${t.target.host}:${t.target.tlsPort}/amqp` });
+    const client = await t.connect({ ...options, ...t.credentials() });
+    await roundTrip(t, client, 'x'.repeat(500_000));
+    await client.close();
+  },
+
   async 'a-message-larger-than-a-frame'(t) {
     const { options } = overWebSocket(t, ['amqp']);
     const client = await t.connect({ ...options, max_frame_size: 4096 });

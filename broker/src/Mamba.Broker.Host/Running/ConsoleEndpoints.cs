@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.WebSockets;
 using Mamba.Broker.Server.Security;
+using Mamba.Broker.Server.Transport.WebSockets;
 using Microsoft.AspNetCore.Http;
 
 namespace Mamba.Broker.Host.Running;
@@ -14,15 +15,10 @@ internal delegate Task ServeWebSocket(WebSocket socket, ListenerContext context,
 /// </summary>
 internal sealed class ConsoleEndpoints(BrokerState state, ServeWebSocket serve)
 {
-    public const string Subprotocol = "amqp";
-
-    /// <summary>What clients ask for, best first: the standard's name, that of Azure's clients, and what rhea's examples send.</summary>
-    private static readonly string[] Subprotocols = [Subprotocol, "AMQPWSB10", "binary"];
-
     public Task HandleAsync(HttpContext http)
     {
         var path = http.Request.Path.Value ?? "";
-        if (http.WebSockets.IsWebSocketRequest && path is "/amqp" or "/")
+        if (http.WebSockets.IsWebSocketRequest && WebSocketRules.IsServed(path))
         {
             return AcceptAsync(http);
         }
@@ -38,24 +34,6 @@ internal sealed class ConsoleEndpoints(BrokerState state, ServeWebSocket serve)
         };
     }
 
-    /// <summary>
-    /// Whether a browser may connect. A page of any site can open a WebSocket to this port and would act with the user's
-    /// network position; browsers say where the page came from, so only pages served from this very address are let in, and
-    /// only when the address was not reached through a foreign name (DNS rebinding). Other clients send no Origin.
-    /// </summary>
-    internal static bool IsFromHere(string? origin, HostString host, IPAddress local)
-    {
-        if (string.IsNullOrEmpty(origin))
-        {
-            return true;
-        }
-
-        var isOwnName = IPAddress.TryParse(host.Host.Trim('[', ']'), out _) || string.Equals(host.Host, "localhost", StringComparison.OrdinalIgnoreCase)
-            || !IPAddress.IsLoopback(local);
-        return isOwnName && Uri.TryCreate(origin, UriKind.Absolute, out var page)
-            && string.Equals(page.Authority, host.Value, StringComparison.OrdinalIgnoreCase);
-    }
-
     private static Task AnswerAsync(HttpContext http, int status, string text)
     {
         http.Response.StatusCode = status;
@@ -68,14 +46,13 @@ internal sealed class ConsoleEndpoints(BrokerState state, ServeWebSocket serve)
     private async Task AcceptAsync(HttpContext http)
     {
         var connection = http.Connection;
-        if (!IsFromHere(http.Request.Headers.Origin, http.Request.Host, connection.LocalIpAddress ?? IPAddress.Any))
+        if (!WebSocketRules.IsFromHere(http.Request.Headers.Origin, http.Request.Host.Value ?? string.Empty, connection.LocalIpAddress ?? IPAddress.Any))
         {
             await AnswerAsync(http, StatusCodes.Status403Forbidden, "Pages of other sites may not connect.");
             return;
         }
 
-        var requested = http.WebSockets.WebSocketRequestedProtocols;
-        var chosen = Array.Find(Subprotocols, name => requested.Contains(name, StringComparer.Ordinal));
+        var chosen = WebSocketRules.ChooseSubprotocol(http.WebSockets.WebSocketRequestedProtocols);
         if (chosen is null)
         {
             await AnswerAsync(http, StatusCodes.Status400BadRequest, "Ask for the WebSocket subprotocol amqp.");

@@ -126,6 +126,11 @@ internal sealed partial class AmqpConnection
 
     private void Consume()
     {
+        if (!_isGreeted && !_protocol.IsClosed && IsHttp())
+        {
+            return;
+        }
+
         // After the end of the connection the peer may go on talking; nobody listens.
         _inputStart = _protocol.IsClosed ? _inputEnd : _inputStart + _protocol.Receive(_input.AsSpan(_inputStart, _inputEnd - _inputStart));
         if (_inputStart == _inputEnd)

@@ -18,7 +18,7 @@ namespace Mamba.Broker.Server.Connections;
 internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler, ITransportOwner
 {
     private readonly ServerContext _server;
-    private readonly ByteTransport _transport;
+    private ByteTransport _transport;
     private readonly ConnectionAdmission.Ticket _ticket;
     private readonly ConnectionEngine _protocol;
     private readonly Mailbox _mailbox;

@@ -53,7 +53,7 @@ internal abstract class AsyncTransport : ByteTransport
     protected abstract void DisposeStream();
 
     /// <summary>The ways in which a stream says that its peer is gone.</summary>
-    protected static bool IsDisconnect(Exception e) =>
+    internal static bool IsDisconnect(Exception e) =>
         e is IOException or ObjectDisposedException or OperationCanceledException or InvalidOperationException
             or System.Net.Sockets.SocketException or System.Net.WebSockets.WebSocketException;
 

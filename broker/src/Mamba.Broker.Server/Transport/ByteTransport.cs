@@ -46,6 +46,12 @@ internal abstract class ByteTransport : IDisposable
     /// </summary>
     public virtual bool HasUnacknowledged => false;
 
+    /// <summary>
+    /// The same bytes as a stream, for what reads and writes them before, or in place of, AMQP; null where it carries nothing else.
+    /// No receive or send may be in flight. The transport is still to be disposed of.
+    /// </summary>
+    public virtual Stream? OpenStream() => null;
+
     /// <summary>The peer told the largest frame it takes, in bytes. Matters where frames travel in messages.</summary>
     public virtual void LimitMessages(uint maxFrameSize)
     {

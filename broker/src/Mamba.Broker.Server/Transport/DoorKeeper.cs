@@ -6,6 +6,7 @@ using Mamba.Amqp.Sasl;
 using Mamba.Amqp.Transport;
 using Mamba.Amqp.Types;
 using Mamba.Broker.Server.Security;
+using Mamba.Broker.Server.Transport.WebSockets;
 
 namespace Mamba.Broker.Server.Transport;
 
@@ -17,7 +18,7 @@ namespace Mamba.Broker.Server.Transport;
 /// <remarks>
 /// What the peer says first decides what it is told. After <c>AMQP 0.1.0.0</c>: the header, open with
 /// amqp:connection-establishment-failed, and close with amqp:resource-limit-exceeded (AMQP 1.0 §2.4.1). After <c>AMQP 3.1.0.0</c>: the
-/// header, the mechanisms, and when it has chosen one sasl-outcome sys-temp (§5.3.3.6), whatever its credentials.
+/// header, the mechanisms, and when it has chosen one sasl-outcome sys-temp (§5.3.3.6), whatever its credentials. After <c>GET </c>: status 503.
 /// </remarks>
 internal sealed class DoorKeeper
 {
@@ -25,8 +26,12 @@ internal sealed class DoorKeeper
     private const int Room = 64;
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+    private const string TooMany = "Too many connections to the broker, in all or from this address, have not authenticated yet; try again later.";
+
     private static readonly byte[] AmqpHeader = [.. "AMQP"u8, 0, 1, 0, 0];
     private static readonly byte[] SaslHeader = [.. "AMQP"u8, 3, 1, 0, 0];
+
+    private static readonly byte[] Unavailable = new HttpAnswer(503, "Service Unavailable", TooMany).ToBytes();
 
     private readonly ISaslAuthenticator _authenticator;
     private readonly TimeProvider _time;
@@ -66,9 +71,7 @@ internal sealed class DoorKeeper
         });
         FrameWriter.Write(buffer, 0, new Close
         {
-            Error = new AmqpError(
-                ErrorCondition.ResourceLimitExceeded,
-                "Too many connections to the broker, in all or from this address, have not authenticated yet; try again later."),
+            Error = new AmqpError(ErrorCondition.ResourceLimitExceeded, TooMany),
         });
         return buffer.ToArray();
     }
@@ -114,7 +117,11 @@ internal sealed class DoorKeeper
             got += more;
         }
 
-        if (buffer.AsSpan(0, SaslHeader.Length).SequenceEqual(SaslHeader))
+        if (buffer.AsSpan().StartsWith(WebSocketDoor.Beginning))
+        {
+            await SendAsync(peer, Unavailable, deadline);
+        }
+        else if (buffer.AsSpan(0, SaslHeader.Length).SequenceEqual(SaslHeader))
         {
             await SendAsync(peer, Mechanisms(peer), deadline);
             if (got == SaslHeader.Length && await peer.ReceiveAsync(buffer, deadline) == 0)

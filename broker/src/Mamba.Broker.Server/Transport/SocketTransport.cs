@@ -31,6 +31,8 @@ internal sealed class SocketTransport : ByteTransport
 
     public override bool HasUnacknowledged => TcpState.HasUnacknowledged(_socket);
 
+    public override Stream OpenStream() => new NetworkStream(_socket, ownsSocket: false);
+
     public override int Receive(Memory<byte> buffer)
     {
         try

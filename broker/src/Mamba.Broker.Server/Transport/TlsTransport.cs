@@ -18,6 +18,8 @@ internal sealed class TlsTransport(Socket socket, SslStream stream) : AsyncTrans
 
     public override bool HasUnacknowledged => TcpState.HasUnacknowledged(socket);
 
+    public override Stream OpenStream() => stream;
+
     public override async ValueTask ShutdownAsync()
     {
         try

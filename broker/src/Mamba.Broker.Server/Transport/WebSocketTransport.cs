@@ -10,7 +10,10 @@ namespace Mamba.Broker.Server.Transport;
 /// AMQP over WebSocket (AMQP WebSocket Binding 1.0): binary messages whose borders mean nothing to AMQP; a text message
 /// closes the socket with 1003.
 /// </summary>
-internal sealed class WebSocketTransport(WebSocket socket, ListenerContext listener) : AsyncTransport
+/// <param name="socket">The WebSocket, accepted.</param>
+/// <param name="listener">Where it arrived.</param>
+/// <param name="carrier">What its bytes travel over, to be disposed of with it; null where that is another's.</param>
+internal sealed class WebSocketTransport(WebSocket socket, ListenerContext listener, ByteTransport? carrier = null) : AsyncTransport
 {
     /// <summary>Largest outgoing message, whatever the client takes.</summary>
     private const int MaxMessageBytes = 64 * 1024;
@@ -20,8 +23,6 @@ internal sealed class WebSocketTransport(WebSocket socket, ListenerContext liste
     /// <summary>Some clients bound an inbound WebSocket frame by their max-frame-size: messages stay within it.</summary>
     private int _messageBytes = MaxMessageBytes;
 
-    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
-
     public override IPEndPoint LocalEndPoint => listener.Local;
 
     public override IPEndPoint RemoteEndPoint => listener.Remote;
@@ -30,8 +31,7 @@ internal sealed class WebSocketTransport(WebSocket socket, ListenerContext liste
 
     public override X509Certificate2? ClientCertificate => listener.ClientCertificate;
 
-    /// <summary>Completes when the transport has been disposed: the HTTP request that carries it must not end earlier.</summary>
-    public Task Ended => _ended.Task;
+    public override bool HasUnacknowledged => carrier?.HasUnacknowledged is true;
 
     public override void LimitMessages(uint maxFrameSize) => _messageBytes = (int)Math.Clamp(maxFrameSize, ProtocolConstants.MinMaxFrameSize, MaxMessageBytes);
 
@@ -89,6 +89,6 @@ internal sealed class WebSocketTransport(WebSocket socket, ListenerContext liste
     protected override void DisposeStream()
     {
         socket.Dispose();
-        _ended.TrySetResult();
+        carrier?.Dispose();
     }
 }

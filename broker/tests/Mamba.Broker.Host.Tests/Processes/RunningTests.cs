@@ -151,13 +151,24 @@ internal sealed class RunningTests
         Assert.That(await broker.StopAsync(), Is.Zero, broker.Errors);
     }
 
-    [Test]
-    public async Task The_stop_closes_WebSocket_connections_too()
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task The_stop_closes_WebSocket_connections_too(bool console)
     {
         await using var broker = await BrokerProcess.StartAsync(Data, "--set", "stop.timeout=200 ms");
         using var socket = new ClientWebSocket();
         socket.Options.AddSubProtocol("amqp");
-        await socket.ConnectAsync(new Uri($"ws://{broker.Console}/"), CancellationToken.None);
+        await socket.ConnectAsync(new Uri($"ws://{(console ? broker.Console : broker.Amqp)}/"), CancellationToken.None);
+        Assert.That(await broker.StopAsync(), Is.Zero, broker.Errors);
+    }
+
+    [Test]
+    public async Task The_stop_does_not_wait_for_the_rest_of_an_http_request()
+    {
+        await using var broker = await BrokerProcess.StartAsync(Data, "--set", "stop.timeout=200 ms", "--set", "limits.openTimeout=60 s");
+        using var slow = new TcpClient();
+        await slow.ConnectAsync(broker.Amqp);
+        await slow.GetStream().WriteAsync("GET / HTTP/1.1\r\n"u8.ToArray());
         Assert.That(await broker.StopAsync(), Is.Zero, broker.Errors);
     }
 

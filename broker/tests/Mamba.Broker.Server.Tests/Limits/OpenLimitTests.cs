@@ -139,6 +139,16 @@ internal sealed class DoorKeeperTests() : RunningBroker("limits.maxUnauthenticat
     }
 
     [Test]
+    public async Task A_request_of_http_is_told_to_try_later()
+    {
+        await using var peer = await HttpPeer.ConnectAsync(Endpoint, _from);
+        await peer.SendAsync(HttpPeer.Upgrade());
+        var answer = await peer.ReadAnswerAsync();
+        Assert.That((answer.Status, answer.Text), Is.EqualTo((503, "Too many connections to the broker, in all or from this address, have not authenticated yet; try again later.\n")));
+        Assert.That(await peer.ReadToEndAsync(), Is.Empty);
+    }
+
+    [Test]
     public async Task Whoever_says_nothing_is_cut_off_and_the_one_inside_is_not_disturbed()
     {
         var silent = new List<RawPeer>();

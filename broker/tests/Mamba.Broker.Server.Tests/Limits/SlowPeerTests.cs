@@ -63,6 +63,9 @@ internal sealed class SlowPeerTests() : RunningBroker("limits.openTimeout=1 s", 
             [.. Frames.SaslHeader, .. Frames.SaslAnonymous],
             [.. Frames.SaslHeader, .. Frames.SaslAnonymous, .. Frames.AmqpHeader],
             [.. Frames.AmqpHeader, .. Frames.Open()[..^1]],
+            "G"u8.ToArray(),
+            "GET /amqp HT"u8.ToArray(),
+            "GET /amqp HTTP/1.1\r\nHost: localhost\r\n"u8.ToArray(),
         ];
         using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         await socket.ConnectAsync(Endpoint, limit);
