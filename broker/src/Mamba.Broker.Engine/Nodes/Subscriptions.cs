@@ -98,6 +98,9 @@ public interface ISubscription
     /// </summary>
     bool IsLooking { get; }
 
+    /// <summary>Whether it looks at messages only: acquiring keeps nothing from others, and gives nothing twice.</summary>
+    bool IsBrowser { get; }
+
     /// <summary>Messages that could be acquired now; best effort, for flow.available.</summary>
     long Available { get; }
 }

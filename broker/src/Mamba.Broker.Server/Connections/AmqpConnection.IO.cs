@@ -199,6 +199,12 @@ internal sealed partial class AmqpConnection
             _inFlight.SwapWith(_protocol.Output);
             FinishSend(_transport.Send(_inFlight.WrittenMemory));
         }
+
+        if (_sending)
+        {
+            // The peer may read slowly, or not at all: nothing waits for it that others could take.
+            _ready.ForEach(static link => link.Decline());
+        }
     }
 
     private void FinishSend(int result)

@@ -264,9 +264,8 @@ internal sealed partial class LinkBinder(AmqpConnection connection)
     private void BindLookUp(SenderEndpoint link, Attach attach)
     {
         var global = Array.IndexOf(attach.DesiredCapabilities ?? [], GlobalCapability) >= 0;
-        var key = SubscriptionNames.LookUp(connection.ContainerId, attach.Name, global);
-        var found = Server.Engine.FindSubscription(key)
-            ?? throw new LinkRefusedException(Refusal.NoSubscription(key.Name));
+        var found = SubscriptionNames.LookUp(Server.Engine, connection.ContainerId, attach.Name, global)
+            ?? throw new LinkRefusedException(Refusal.NoSubscription(attach.Name));
         connection.Access?.Require(AddressActions.Receive, found.TopicAddress, NodeKind.Topic);
         Adopt(link, new LookUpLink(connection, link, () => SourceBinding.UnsubscribeAsync(connection, found)));
         link.Attach(ReplyToReceiver(attach, new Source

@@ -15,7 +15,7 @@ namespace Mamba.Broker.Server.Links;
 /// A link that messages go out on. It pulls from its subscription when signalled, up to the credit, and writes what it pulled
 /// until the output is full; what it could not write yet it keeps, in order. Settlements of one turn go to the engine together.
 /// </summary>
-internal sealed class OutboundLink : SendingLink, ISubscriber
+internal sealed partial class OutboundLink : SendingLink, ISubscriber
 {
     /// <summary>Messages pulled at a time: enough to pay for the queue's lock, few enough to leave some to other consumers.</summary>
     private const int PullSize = 64;
@@ -98,7 +98,7 @@ internal sealed class OutboundLink : SendingLink, ISubscriber
             return false;
         }
 
-        Volatile.Write(ref _signalled, 0);
+        _isAwaited |= Interlocked.Exchange(ref _signalled, 0) != 0;
         var limit = Connection.OutputLength + maxBytes;
         while (_body is not null || TakeNext())
         {
@@ -116,11 +116,13 @@ internal sealed class OutboundLink : SendingLink, ISubscriber
 
             if (!Finish(result))
             {
+                Decline();
                 return false;
             }
         }
 
         _settlements.Flush();
+        Decline();
         if (_endpoint is { Drain: true, Credit: > 0, Session.RemoteIncomingWindow: > 0 } && _next == _count && !_subscription.IsLooking)
         {
             _endpoint.Drained();
@@ -303,6 +305,7 @@ internal sealed class OutboundLink : SendingLink, ISubscriber
 
     private bool Pull()
     {
+        _isAwaited = false;
         var takes = CanTake();
         if (takes == 0)
         {
@@ -408,6 +411,9 @@ internal sealed class OutboundLink : SendingLink, ISubscriber
             case SendResult.UnsettledLimit:
                 Connection.WaitForRoom(this);
                 return false;
+            case SendResult.NoCredit:
+                GiveBack();
+                return false;
             default:
                 return false;
         }
@@ -437,36 +443,6 @@ internal sealed class OutboundLink : SendingLink, ISubscriber
         if (!settled)
         {
             transaction.SettleAtCommit(_endpoint, deliveryId, outcome);
-        }
-    }
-
-    /// <summary>What was pulled and not begun cannot have failed at the peer: it goes back without being counted.</summary>
-    private void ReleaseUnwritten()
-    {
-        if (_body is not null && !_current.IsStarted && !_current.IsResumed)
-        {
-            _settlements.Release(_current.Context);
-        }
-
-        for (var i = _next; i < _count; i++)
-        {
-            _settlements.Release(_pulled[i].Token);
-        }
-    }
-
-    private void DropBody()
-    {
-        _body?.Release();
-        _body = null;
-    }
-
-    private void DropPulled()
-    {
-        DropBody();
-        for (; _next < _count; _next++)
-        {
-            _pulled[_next].Message?.Release();
-            _pulled[_next].Message = null;
         }
     }
 }

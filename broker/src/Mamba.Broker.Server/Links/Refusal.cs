@@ -48,6 +48,10 @@ internal static class Refusal
         ErrorCondition.ResourceLocked,
         $"'{address}' is a temporary node of another connection: only the connection that created it may receive from it.");
 
+    public static AmqpError Unnamed(string linkName) => new(
+        ErrorCondition.InvalidField,
+        $"The link's name '{linkName}' leaves no name for its subscription, which is what stands before the first '|' of a shared one's; name the link.");
+
     public static AmqpError NoSubscription(string name) => new(
         ErrorCondition.NotFound, $"There is no subscription '{name}' to look up.");
 

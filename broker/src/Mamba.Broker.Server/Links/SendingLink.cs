@@ -16,6 +16,12 @@ internal abstract class SendingLink(AmqpConnection connection, SenderEndpoint en
     /// <summary>Writes messages up to credit, window and <paramref name="maxBytes"/>. Returns true when only the byte limit stopped it.</summary>
     public abstract bool Pump(int maxBytes);
 
+    /// <summary>It cannot write now: if it was called for messages, others may have them. To be told again as long as that lasts.</summary>
+    public virtual void Decline()
+    {
+        // Nobody waits for one that has its messages to itself.
+    }
+
     /// <summary>The peer's word on one delivery.</summary>
     public abstract void OnDisposition(uint deliveryId, long token, DeliveryState? state, bool settled);
 }

@@ -45,7 +45,7 @@ internal sealed class SourceBinding
     public static SourceBinding To(IMessageNode node, ISubscriptionNode subscription) =>
         new(node, subscription, new SubscribeOptions()) { IsDurable = true, Capabilities = TerminusCapabilities.DescribeSubscription(shared: true, global: true) };
 
-    /// <exception cref="LinkRefusedException">A filter cannot be used.</exception>
+    /// <exception cref="LinkRefusedException">A filter cannot be used, or a subscription has no name.</exception>
     public static async ValueTask<SourceBinding> MakeAsync(AmqpConnection connection, IMessageNode node, Attach attach)
     {
         var engine = connection.Server.Engine;
@@ -69,7 +69,7 @@ internal sealed class SourceBinding
         }
 
         var key = durable
-            ? SubscriptionNames.Durable(clientId, attach.Name, wanted.Global)
+            ? SubscriptionNames.Durable(clientId, attach.Name, wanted.Shared, wanted.Global)
             : SubscriptionNames.SharedVolatile(clientId, attach.Name, wanted.Global);
         var subscription = new SubscriptionOptions
         {
