@@ -7,6 +7,7 @@ namespace Mamba.Tools.Model.Modelling;
 internal sealed class BrokerModel(Rules rules, long now)
 {
     private const string Expired = "expired";
+    private const string MaxDeliveries = "max-deliveries";
 
     private long _sequence;
 
@@ -94,7 +95,17 @@ internal sealed class BrokerModel(Rules rules, long now)
     {
         Queues.Remove(queue.Name);
         DeadLetters.FindAll(letter => letter.LateOn == queue).ForEach(static letter => letter.IsOptional = true);
+        DeadLetters.AddRange(queue.Entries.Where(static e => e.Place == Place.Enlisted).SelectMany(MaybeLetters).ToArray());
         queue.Entries.ToList().ForEach(Remove);
+    }
+
+    /// <summary>What a transaction has of a queue that goes may be given back, and have had its time or its chances, before the queue is gone.</summary>
+    private IEnumerable<DeadLetter> MaybeLetters(ModelEntry entry)
+    {
+        var failures = entry.Failures + (rules.RollbackCounts ? 1 : 0);
+        return new[] { (Reason: Expired, Holds: entry.IsExpired(Now)), (Reason: MaxDeliveries, Holds: failures >= rules.MaxDeliveries) }
+            .Where(static end => end.Holds)
+            .Select(end => new DeadLetter(entry.Message, entry.Queue.Address, end.Reason, failures) { Since = Now, IsOptional = true });
     }
 
     /// <summary>A queue goes by itself while time moves: its last dead letters may be on their way then.</summary>
@@ -137,7 +148,7 @@ internal sealed class BrokerModel(Rules rules, long now)
         }
         else if (entry.Failures >= rules.MaxDeliveries && !entry.Queue.IsDeadLetter)
         {
-            DeadLetter(entry, "max-deliveries");
+            DeadLetter(entry, MaxDeliveries);
         }
         else
         {
