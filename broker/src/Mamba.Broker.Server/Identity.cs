@@ -11,6 +11,12 @@ internal static class Identity
     private static readonly Symbol Node = new("node");
     private static readonly Symbol Information = new("information");
 
+    private static readonly Symbol FailoverServerList = new("failover-server-list");
+    private static readonly Symbol NetworkHost = new("network-host");
+    private static readonly Symbol Port = new("port");
+    private static readonly Symbol Scheme = new("scheme");
+    private static readonly Symbol Path = new("path");
+
     /// <summary>Its own name and version.</summary>
     public static AmqpMap Own { get; } = new()
     {
@@ -35,5 +41,29 @@ internal static class Identity
             { Node, options.ContainerId },
             { Information, $"Mamba {Own[Version]}, announced as RabbitMQ by its setting clients.rabbitMqVersion" },
         };
+    }
+
+    /// <summary>The same with the brokers that clients may turn to when they lose this one, as Qpid JMS reads them.</summary>
+    public static AmqpMap WithFailover(AmqpMap properties, IReadOnlyList<FailoverServer> servers)
+    {
+        if (servers.Count == 0)
+        {
+            return properties;
+        }
+
+        var all = properties.Clone();
+        all.Add(FailoverServerList, servers.Select(static object? (server) => InOpen(server)).ToList());
+        return all;
+    }
+
+    private static AmqpMap InOpen(FailoverServer server)
+    {
+        var map = new AmqpMap { { NetworkHost, server.Host }, { Port, server.Port }, { Scheme, server.Scheme } };
+        if (server.Path is not null)
+        {
+            map.Add(Path, server.Path);
+        }
+
+        return map;
     }
 }

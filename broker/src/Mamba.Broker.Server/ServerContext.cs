@@ -39,9 +39,7 @@ internal sealed class ServerContext
         Tokens = options.SharedAccessKeys.Count == 0 ? null : new TokenVerifier(options.SharedAccessKeys, time, logger);
         _startedAt = time.GetTimestamp();
         Termini = new TerminusRegistry(engine, options, logger, NowMilliseconds);
-        OpenProperties = Identity.InOpen(options);
-        SoleOpenProperties = OpenProperties.Clone();
-        SoleOpenProperties.Add(new Symbol("sole-connection-detection-policy"), 0u);
+        OpenProperties = new OpenProperties(options);
     }
 
     public ServerOptions Options { get; }
@@ -69,9 +67,6 @@ internal sealed class ServerContext
     /// <summary>The termini of resumable links.</summary>
     public TerminusRegistry Termini { get; }
 
-    /// <summary>Those of an open that makes the connection its container's only one, which is enforced strongly (detection policy 0).</summary>
-    public AmqpMap SoleOpenProperties { get; }
-
     /// <summary>Who may do what.</summary>
     public PermissionTable Permissions { get; }
 
@@ -88,7 +83,7 @@ internal sealed class ServerContext
     public ClassicScheduler Scheduler { get; }
 
     /// <summary>The properties of every open we send.</summary>
-    public AmqpMap OpenProperties { get; }
+    public OpenProperties OpenProperties { get; }
 
     /// <summary>Monotonic milliseconds since the server began, from 1: deadlines are in these.</summary>
     public long NowMilliseconds => 1 + (long)Time.GetElapsedTime(_startedAt).TotalMilliseconds;

@@ -99,6 +99,12 @@ public sealed record ServerOptions
     /// <summary>The version of RabbitMQ that open names in place of Mamba's own product and version; empty for none.</summary>
     public string AnnouncedRabbitMqVersion { get; init; } = "";
 
+    /// <summary>Brokers that open names for clients to turn to when they lose this one, best first; at most <see cref="MaxFailoverServers"/>.</summary>
+    public IReadOnlyList<FailoverServer> FailoverServers { get; init; } = [];
+
+    /// <summary>Most <see cref="FailoverServers"/>.</summary>
+    public const int MaxFailoverServers = 16;
+
     /// <summary>How long a stop waits for peers to answer close, before their sockets are cut.</summary>
     public TimeSpan StopTimeout { get; init; } = TimeSpan.FromSeconds(5);
 }

@@ -35,6 +35,9 @@ internal sealed record BrokerOptions
     [Setting("Temporary queues and the replies on them.")]
     public RepliesOptions Replies { get; init; } = new();
 
+    [Setting("What connections are told.")]
+    public ConnectionOptions Connections { get; init; } = new();
+
     [Setting("Clients that are made for another broker.")]
     public ClientOptions Clients { get; init; } = new();
 

@@ -33,6 +33,7 @@ internal sealed class StartupChecks(BrokerOptions options, SettingLayers layers)
         new PermissionChecks(options.Security, layers).Check();
         new SharedAccessKeyChecks(options.Security, layers).Check();
         new DivertChecks(options.Addresses, layers).Check();
+        new FailoverChecks(options.Connections, layers).Check();
         CheckAnnouncement();
         CheckAccess(CountUsers());
     }

@@ -96,11 +96,16 @@ internal static class OptionsMapping
             MaxKeptByClient = options.Replies.MaxKeptByClient,
             MaxKeptBytes = options.Replies.MaxKeptBytes,
         },
+        FailoverServers = [.. options.Connections.FailoverServers.Select(ServerOf)],
         AnnouncedRabbitMqVersion = options.Clients.RabbitMqVersion,
         StopTimeout = options.Stop.Timeout,
     };
 
     public static ConnectionAdmission ToAdmission(LimitOptions limits) => new(limits.MaxUnauthenticated, limits.MaxUnauthenticatedPerAddress);
+
+    private static FailoverServer ServerOf(string text) => FailoverServer.TryParse(text, out var server, out var fault)
+        ? server
+        : throw new ArgumentException($"'{text}' {fault}, and was not checked.", nameof(text));
 
     private static IReadOnlyList<IPEndPoint> ListOf(IPEndPoint? endpoint) => endpoint is null ? [] : [endpoint];
 

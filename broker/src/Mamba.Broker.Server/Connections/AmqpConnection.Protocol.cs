@@ -81,7 +81,7 @@ internal sealed partial class AmqpConnection
         {
             ContainerId = _server.Options.ContainerId,
             OfferedCapabilities = OfferedCapabilities,
-            Properties = IsSole ? _server.SoleOpenProperties : _server.OpenProperties,
+            Properties = _server.OpenProperties.For(IsSole, _protocol.RemoteMaxFrameSize),
         });
     }
 
