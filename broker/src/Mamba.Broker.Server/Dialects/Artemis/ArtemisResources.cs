@@ -85,7 +85,7 @@ internal sealed class ArtemisResources(ManagementNode management, long caller, A
         "totalmessagesadded" => await SumAsync("enqueued"),
         "totalmessagesacknowledged" => await SumAsync("dequeued"),
         "listconnectionids" => Names(await NamesAsync(Connection)),
-        "closeconnectionwithid" => Json(await DoAsync(Operation.Delete, Connection, request.Text(0)) is not null),
+        "closeconnectionwithid" => await CloseConnectionAsync(request.Text(0)),
         "createqueue" => await CreateQueueAsync(request),
         "destroyqueue" => await DoneAsync(Operation.Delete, Queue, request.Text(0)),
         "createaddress" => await CreateAddressAsync(request.Text(0), request.Text(1)),
@@ -163,8 +163,17 @@ internal sealed class ArtemisResources(ManagementNode management, long caller, A
         }
     }
 
-    private static string? Member(JsonElement element, string name) =>
-        element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? ArtemisRequest.TextOf(value) : null;
+    private static string? Member(JsonElement element, string name)
+    {
+        try
+        {
+            return element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? ArtemisRequest.TextOf(value) : null;
+        }
+        catch (InvalidOperationException)
+        {
+            throw ManagementException.Bad("The configuration of the new queue has a name that is no text: half of a surrogate pair stands for no character.");
+        }
+    }
 
     private static string TextOr(ArtemisRequest request, int index, string otherwise) =>
         index < request.Arguments.Count && request.Arguments[index].ValueKind == JsonValueKind.String ? request.Text(index) : otherwise;
@@ -175,6 +184,20 @@ internal sealed class ArtemisResources(ManagementNode management, long caller, A
         Multicast => await DoneAsync(Operation.Create, Topic, name),
         _ => throw ManagementException.Bad($"An address is either {Anycast}, a queue, or {Multicast}, a topic; it is asked to be '{routing}'."),
     };
+
+    /// <summary>Whether there was such a connection.</summary>
+    private async Task<JsonNode> CloseConnectionAsync(string id)
+    {
+        try
+        {
+            await DoAsync(Operation.Delete, Connection, id);
+            return true;
+        }
+        catch (ManagementException e) when (e.Status == ManagementStatus.NotFound)
+        {
+            return false;
+        }
+    }
 
     private async Task<JsonNode> QueueNamesAsync(ArtemisRequest request) =>
         string.Equals(TextOr(request, 0, Anycast), Multicast, StringComparison.OrdinalIgnoreCase) ? new JsonArray() : Names(await NamesAsync(Queue));
