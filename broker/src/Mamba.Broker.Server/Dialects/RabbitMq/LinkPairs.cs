@@ -79,6 +79,7 @@ internal sealed class LinkPairs(AmqpConnection connection) : RequestRunner<Paire
         var found = _pairs.Find(pair => ReferenceEquals(pair.Session, link.Session) && string.Equals(pair.Name, attach.Name, StringComparison.Ordinal));
         if (found is null)
         {
+            CheckCount();
             found = new LinkPair(link.Session, attach.Name, clientAddress);
             _pairs.Add(found);
         }
@@ -102,6 +103,10 @@ internal sealed class LinkPairs(AmqpConnection connection) : RequestRunner<Paire
         }
 
         Connection.Management.CheckPermission();
+    }
+
+    private void CheckCount()
+    {
         if (_pairs.Count >= MaxPairs)
         {
             throw new LinkRefusedException(new AmqpError(

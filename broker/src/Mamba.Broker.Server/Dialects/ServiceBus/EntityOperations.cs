@@ -105,10 +105,12 @@ internal sealed class EntityOperations(AmqpConnection connection, EntityAddress 
 
     private List<StoredMessage> ReadMessages(AmqpMap body)
     {
-        var messages = new List<StoredMessage>();
-        foreach (var item in Items(body, "messages"))
+        // All are there before the first is read: what was read is to be released.
+        var encoded = Items(body, "messages").ConvertAll(
+            static item => (item as AmqpMap)?["message"] as byte[] ?? throw Wrong("messages", "maps, each with a message as binary"));
+        var messages = new List<StoredMessage>(encoded.Count);
+        foreach (var bytes in encoded)
         {
-            var bytes = (item as AmqpMap)?["message"] as byte[] ?? throw Wrong("messages", "maps, each with a message as binary");
             if (MessageIngress.Read(bytes, connection.Now, wantTo: false, out _, out var fault) is not { } message)
             {
                 messages.ForEach(static read => read.Release());

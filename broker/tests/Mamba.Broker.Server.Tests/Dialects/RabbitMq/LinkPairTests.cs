@@ -38,6 +38,24 @@ internal sealed class LinkPairTests() : RunningBroker
     }
 
     [Test]
+    public async Task A_connection_has_sixteen_whole_pairs()
+    {
+        const uint most = 16;
+        await using var peer = await RawPeer.BeginAsync(Endpoint);
+        for (var pair = 0u; pair < most; pair++)
+        {
+            await peer.SendAsync(LinkPairPeer.Requests($"pair-{pair}", handle: 2 * pair));
+            Assert.That((await peer.NextAsync<Attach>()).Target, Is.Not.Null);
+            await peer.SendAsync(LinkPairPeer.Responses($"pair-{pair}", handle: (2 * pair) + 1));
+            Assert.That((await peer.NextAsync<Attach>()).Source, Is.Not.Null, $"the other half of pair {pair}");
+        }
+
+        await peer.SendAsync(LinkPairPeer.Requests("one-more", handle: 2 * most));
+        await peer.NextAsync<Attach>();
+        Assert.That((await peer.NextAsync<Detach>()).Error!.Condition, Is.EqualTo(ErrorCondition.ResourceLimitExceeded));
+    }
+
+    [Test]
     public async Task A_link_without_the_property_is_no_half_of_a_pair()
     {
         await using var peer = await RawPeer.BeginAsync(Endpoint);
