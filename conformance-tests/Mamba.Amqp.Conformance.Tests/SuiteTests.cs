@@ -20,7 +20,7 @@ public sealed class SuiteTests
         var accepting = CloseAllAsync(listener, stop.Token);
         await using var adapter = new PlainAdapter();
         var broker = new BrokerTarget("127.0.0.1", ((IPEndPoint)listener.LocalEndPoint!).Port);
-        var results = await new SuiteRunner(broker, adapter, TimeSpan.FromSeconds(60)).RunAllAsync(ConformanceCase.All, 8, static _ => { });
+        var results = await new SuiteRunner(broker, adapter, TimeSpan.FromSeconds(60)).RunAllAsync(ConformanceCase.All, 8, static _ => Task.CompletedTask);
         await stop.CancelAsync();
         Assert.That(async () => await accepting, Throws.InstanceOf<OperationCanceledException>());
         Assert.That(results.Where(static r => r.Verdict == Verdict.Pass).Select(static r => r.Case.Id), Is.Empty);
@@ -57,8 +57,8 @@ public sealed class SuiteTests
         Assert.That(page, Does.Not.Contain("<script").And.Not.Contain("http://").And.Not.Contain("https://"));
         ResultFile[] both = [file, file with { Broker = "B", Cases = [file.Cases[0]] }];
         var beside = HtmlReport.Render(both);
-        Assert.That(beside, Does.Contain("<h3>B: pass</h3>").And.Contain($"<details class=\"fail differs\" id=\"{cases[1].Id}\">").And.Contain("only where they differ"));
-        Assert.That(beside, Does.Contain($"<details class=\"pass\" id=\"{cases[0].Id}\">").And.Not.Contain("<script"));
+        Assert.That(beside, Does.Contain("<h3>B: pass</h3>").And.Contain($"<details class=\"fail has-fail has-absent differs\" id=\"{cases[1].Id}\">").And.Contain("show-differ"));
+        Assert.That(beside, Does.Contain($"<details class=\"pass has-pass\" id=\"{cases[0].Id}\">").And.Not.Contain("<script"));
         var table = Comparison.ToMarkdown(both);
         Assert.That(table, Does.Contain("1 of 2 (1 n/a)").And.Contain($"| `{cases[1].Id}` {cases[1].Title} (§{cases[1].Section}) | **fail** | – |"));
     }

@@ -1,3 +1,1 @@
-using Mamba.Amqp.Conformance;
-
-return await CommandLine.Make().Parse(args).InvokeAsync();
+return await Mamba.Amqp.Conformance.CommandLine.RunAsync(args);

@@ -22,7 +22,7 @@ public sealed class RabbitMqAdapter : IBrokerAdapter
     {
         if (admin is not null)
         {
-            _admin = new HttpClient { BaseAddress = new Uri(admin.GetLeftPart(UriPartial.Authority).Replace(admin.UserInfo + "@", "", StringComparison.Ordinal)) };
+            _admin = new HttpClient { Timeout = TimeSpan.FromSeconds(30), BaseAddress = new Uri(admin.GetLeftPart(UriPartial.Authority).Replace(admin.UserInfo + "@", "", StringComparison.Ordinal)) };
             var login = admin.UserInfo.Length > 0 ? Uri.UnescapeDataString(admin.UserInfo) : "guest:guest";
             _admin.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes(login)));
         }

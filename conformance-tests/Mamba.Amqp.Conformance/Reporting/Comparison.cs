@@ -12,8 +12,10 @@ public static class Comparison
         Totals(text, results);
         foreach (var result in results)
         {
-            text.Append("\n- **").Append(result.Broker).Append("** is ").Append(result.Product).Append(", ")
-                .Append(result.When.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)).Append(": `").Append(result.Command).Append('`');
+            text.Append("\n- **").Append(Plain(result.Broker)).Append("** is ").Append(Plain(result.Product)).Append(", ")
+                .Append(result.When.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)).Append(": `")
+                .Append(Printable.Line(result.Command).Replace('`', '\'')).Append('`');
+            text.Append(result.Incomplete is { } incomplete ? $" **{Plain(incomplete)}**" : "");
         }
 
         text.Append('\n');
@@ -43,7 +45,7 @@ public static class Comparison
         Header(text, "Case", results);
         foreach (var entry in cases)
         {
-            var title = $"`{entry.Id}` {entry.Title.Replace("|", "\\|", StringComparison.Ordinal)} (§{entry.Section})";
+            var title = $"`{entry.Id}` {Plain(entry.Title)} (§{entry.Section})";
             Row(text, title, results, r => r.Cases.FirstOrDefault(c => c.Id == entry.Id)?.Verdict switch
             {
                 "fail" => "**fail**",
@@ -63,9 +65,13 @@ public static class Comparison
 
     private static void Header(StringBuilder text, string first, IReadOnlyList<ResultFile> results)
     {
-        text.Append("| ").Append(first).Append(" |").AppendJoin("", results.Select(static r => $" {r.Broker} |"));
+        text.Append("| ").Append(first).Append(" |").AppendJoin("", results.Select(static r => $" {Plain(r.Broker)} |"));
         text.Append("\n|---|").AppendJoin("", results.Select(static _ => "---|")).Append('\n');
     }
+
+    /// <summary>Text of a broker or a file, which is neither mark-up nor a cell of a table.</summary>
+    private static string Plain(string text) => Printable.Line(text)
+        .Replace("&", "&amp;", StringComparison.Ordinal).Replace("<", "&lt;", StringComparison.Ordinal).Replace("|", "\\|", StringComparison.Ordinal);
 
     private static void Row(StringBuilder text, string first, IReadOnlyList<ResultFile> results, Func<ResultFile, string> cell) =>
         text.Append("| ").Append(first).Append(" |").AppendJoin("", results.Select(r => $" {cell(r)} |")).Append('\n');

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Mamba.Amqp.Conformance.Running;
@@ -14,6 +15,17 @@ public sealed record CaseEntry(
 /// <param name="Command">The command line that made the run.</param>
 public sealed record ResultFile(string Broker, string Product, DateTimeOffset When, string Command, IReadOnlyList<CaseEntry> Cases)
 {
+    /// <summary>Why the run did not come to its end; null when it did.</summary>
+    public string? Cut { get; init; }
+
+    /// <summary>How many cases were to be run; 0 in files of older versions.</summary>
+    public int Planned { get; init; }
+
+    /// <summary>That the run was cut, why, and what there is of it; null when it was not.</summary>
+    [JsonIgnore]
+    public string? Incomplete => Cut is null ? null : string.Create(
+        CultureInfo.InvariantCulture, $"This run was cut: {Cut}. It has {Cases.Count} of {Planned} cases, and says nothing of the others.");
+
     private static readonly JsonSerializerOptions Format = new()
     {
         WriteIndented = true,
@@ -43,5 +55,9 @@ public sealed record ResultFile(string Broker, string Product, DateTimeOffset Wh
     public string ToJson() => JsonSerializer.Serialize(this, Format) + "\n";
 
     public static ResultFile Parse(string json) =>
-        JsonSerializer.Deserialize<ResultFile>(json, Format) ?? throw new FormatException("the file holds no result");
+        JsonSerializer.Deserialize<ResultFile>(json, Format) is { Broker: not null, Product: not null, Command: not null, Cases: not null } file && file.Cases.All(IsWhole)
+            ? file
+            : throw new FormatException("it is not what --json writes");
+
+    private static bool IsWhole(CaseEntry? entry) => entry is { Id: not null, Group: not null, Section: not null, Title: not null, Trace: not null, Verdict: "pass" or "fail" or "n/a" };
 }

@@ -1,49 +1,48 @@
+using System.Globalization;
 using Mamba.Amqp.Conformance.Adapters;
 using Mamba.Amqp.Conformance.Reporting;
-using Mamba.Amqp.Types;
 
 namespace Mamba.Amqp.Conformance.Running;
 
-/// <summary>A run from the command line.</summary>
-public static class SuiteRun
+/// <summary>A run from the command line: hello, the cases, the reports.</summary>
+/// <param name="settings">What it was told.</param>
+/// <param name="output">Where results are printed.</param>
+/// <param name="errors">Where it is printed what hinders the run.</param>
+public sealed class SuiteRun(SuiteSettings settings, TextWriter output, TextWriter errors)
 {
-    public sealed record Settings(
-        Uri Uri, string? User, string? Password, bool Anonymous, string? WebSocket,
-        string Adapter, string? Admin, string QueuePattern, string TopicPattern, string? Missing,
-        string? Filter, string? Name, string? Report, string? Json,
-        TimeSpan Patience, int Parallel, bool Verbose);
+    private static readonly TimeSpan BetweenTries = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>Runs what the settings select; 0 when nothing failed, 1 when something did, 2 when there is no broker.</summary>
-    public static async Task<int> RunAsync(Settings settings, CancellationToken cancel)
+    private readonly SemaphoreSlim _printing = new(1);
+    private readonly IReadOnlyList<ConformanceCase> _cases = Select(settings.Filter);
+    private string? _lost;
+
+    /// <summary>How long a broker that is lost may take to come back: somebody may start it again.</summary>
+    public TimeSpan Recovery { get; init; } = settings.Patience;
+
+    /// <summary>Runs what the settings select.</summary>
+    /// <param name="stop">Ends it; the reports then say so.</param>
+    /// <returns>One of <see cref="ExitCodes"/>.</returns>
+    public async Task<int> RunAsync(CancellationToken stop)
     {
-        ArgumentNullException.ThrowIfNull(settings);
-        var broker = BrokerTarget.Parse(settings.Uri, settings.User, settings.Password) with
+        var adapter = MakeAdapter();
+        try
         {
-            Anonymous = settings.Anonymous,
-            WebSocket = settings.WebSocket is null ? null : new Uri(settings.WebSocket),
-        };
-        await using var adapter = MakeAdapter(settings);
-        if (await ProductAsync(broker, adapter, settings.Patience) is not { } product)
-        {
-            return 2;
+            return await RunAsync(adapter, stop);
         }
-
-        var cases = Select(settings.Filter);
-        var results = await new SuiteRunner(broker, adapter, settings.Patience).RunAllAsync(cases, settings.Parallel, r => Print(r, settings.Verbose));
-        var command = $"dotnet run -c Release --project conformance-tests/Mamba.Amqp.Conformance -- {string.Join(' ', Environment.GetCommandLineArgs().Skip(1))}";
-        var file = ResultFile.Of(settings.Name ?? product.Split(' ')[0], product, TimeProvider.System.GetUtcNow(), command, results);
-        if (settings.Report is not null)
+        catch (UnwritableException e)
         {
-            await File.WriteAllTextAsync(settings.Report, HtmlReport.Render([file]), cancel);
+            await errors.WriteLineAsync($"{e.Message}. Name a file in a folder that exists, and that you may write to.");
+            return ExitCodes.Usage;
         }
-
-        if (settings.Json is not null)
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
-            await File.WriteAllTextAsync(settings.Json, file.ToJson(), cancel);
+            await errors.WriteLineAsync("Ended before the first case; nothing was written.");
+            return ExitCodes.NoBroker;
         }
-
-        Console.WriteLine($"{file.Count("pass")} passed, {file.Count("fail")} failed, {file.Count("n/a")} not applicable");
-        return file.Count("fail") == 0 ? 0 : 1;
+        finally
+        {
+            await CleanUpAsync(adapter);
+        }
     }
 
     /// <summary>The cases whose id or group begins with one of the words, separated by commas; all when there is none.</summary>
@@ -54,46 +53,111 @@ public static class SuiteRun
             c.Id.StartsWith(w, StringComparison.OrdinalIgnoreCase) || c.Group.StartsWith(w, StringComparison.OrdinalIgnoreCase)))];
     }
 
-    private static IBrokerAdapter MakeAdapter(Settings settings) => settings.Adapter switch
+    private async Task<int> RunAsync(IBrokerAdapter adapter, CancellationToken stop)
     {
-        "plain" => new PlainAdapter(settings.QueuePattern, settings.TopicPattern.Length > 0 ? settings.TopicPattern : null, settings.Missing),
-        "rabbitmq" => new RabbitMqAdapter(settings.Admin is null ? null : new Uri(settings.Admin)),
-        var other => throw new ArgumentException($"there is no adapter {other}: plain or rabbitmq", nameof(settings)),
-    };
-
-    /// <summary>What the broker calls itself; null, with the reason printed, when it cannot be talked to.</summary>
-    private static async Task<string?> ProductAsync(BrokerTarget broker, IBrokerAdapter adapter, TimeSpan patience)
-    {
-        using var guard = new CancellationTokenSource(patience);
-        await using var context = new CaseContext(broker, adapter, "hello", guard.Token);
-        try
+        // Whoever chooses cases may choose some that need no queue.
+        var greeting = await Hello.SayAsync(settings.Broker, adapter, settings.Patience, withQueue: settings.Filter is null, stop);
+        if (greeting.Product is not { } product)
         {
-            var remote = (await context.OpenAsync()).Remote;
-            string? Property(string name) => remote.Properties?.TryGetValue<string>(new Symbol(name), out var value) == true ? value : null;
-            return $"{Property("product") ?? remote.ContainerId} {Property("version")}".Trim();
+            await PrintProblemAsync(greeting);
+            return ExitCodes.NoBroker;
         }
-        catch (Exception e)
-        {
-            await Console.Error.WriteLineAsync($"{broker.Host}:{broker.Port} could not be opened as an AMQP 1.0 broker: {e.Message}");
-            foreach (var line in context.Trace.Lines)
-            {
-                await Console.Error.WriteLineAsync($"  {line}");
-            }
 
-            return null;
+        var file = ResultFile.Of(settings.Name ?? product.Split(' ')[0], product, TimeProvider.System.GetUtcNow(), settings.Command, []) with { Planned = _cases.Count };
+        await RunFiles.WriteAsync(settings, file with { Cut = "it has not come to its end yet, or was killed" });
+        var results = await RunCasesAsync(adapter, stop);
+        file = ResultFile.Of(file.Broker, product, TimeProvider.System.GetUtcNow(), settings.Command, results) with
+        {
+            Planned = _cases.Count,
+            Cut = _lost ?? (results.Count < _cases.Count ? "it was ended by hand" : null),
+        };
+        await output.WriteLineAsync(string.Create(
+            CultureInfo.InvariantCulture, $"{file.Count("pass")} passed, {file.Count("fail")} failed, {file.Count("n/a")} not applicable"));
+        if (file.Incomplete is { } incomplete)
+        {
+            await errors.WriteLineAsync(Printable.Text(incomplete));
+        }
+
+        await RunFiles.WriteAsync(settings, file);
+        return file.Cut is not null ? ExitCodes.NoBroker : file.Count("fail") > 0 ? ExitCodes.Failed : ExitCodes.Passed;
+    }
+
+    private async Task<IReadOnlyList<CaseResult>> RunCasesAsync(IBrokerAdapter adapter, CancellationToken stop)
+    {
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        var runner = new SuiteRunner(settings.Broker, adapter, settings.Patience);
+        return await runner.RunAllAsync(_cases, settings.Parallel, DoneAsync, ending.Token);
+
+        async Task DoneAsync(CaseResult result)
+        {
+            await PrintAsync(result);
+            if (result.Verdict == Verdict.Fail && await LossAsync(adapter, ending.Token) is { } problem)
+            {
+                _lost ??= $"after {result.Case.Id} failed the broker could no longer be worked with. {problem.TrimEnd('.')}";
+                await ending.CancelAsync();
+            }
         }
     }
 
-    private static void Print(CaseResult result, bool verbose)
+    /// <summary>Why the broker cannot be worked with any more; null when it can.</summary>
+    private async Task<string?> LossAsync(IBrokerAdapter adapter, CancellationToken stop)
     {
-        var word = ResultFile.Word(result.Verdict);
-        Console.WriteLine($"{word,-4} {result.Case.Id,-16} {result.Case.Title}{(result.Detail is null ? "" : $"\n       {result.Detail}")}");
-        if (verbose && result.Verdict == Verdict.Fail)
+        using var timer = new PeriodicTimer(BetweenTries);
+        var since = TimeProvider.System.GetTimestamp();
+        while (true)
         {
-            foreach (var line in result.Trace)
+            var greeting = await Hello.SayAsync(settings.Broker, adapter, settings.Patience, withQueue: false, stop);
+            if (greeting.Problem is null || TimeProvider.System.GetElapsedTime(since) >= Recovery)
             {
-                Console.WriteLine($"       {line}");
+                return greeting.Problem;
             }
+
+            await timer.WaitForNextTickAsync(stop);
+        }
+    }
+
+    private IBrokerAdapter MakeAdapter() => settings.Adapter == "rabbitmq"
+        ? new RabbitMqAdapter(settings.Admin)
+        : new PlainAdapter(settings.QueuePattern, settings.TopicPattern.Length > 0 ? settings.TopicPattern : null, settings.Missing);
+
+    private async Task CleanUpAsync(IBrokerAdapter adapter)
+    {
+        try
+        {
+            await adapter.DisposeAsync();
+        }
+        catch (Exception e) when (e is HttpRequestException or OperationCanceledException)
+        {
+            await errors.WriteLineAsync($"Queues of this run (conf.{settings.Broker.RunId}.*) could not all be deleted: {e.Message}");
+        }
+    }
+
+    private async Task PrintProblemAsync(Greeting greeting)
+    {
+        foreach (var line in greeting.Trace)
+        {
+            await errors.WriteLineAsync(Printable.Text($"  {line}"));
+        }
+
+        await errors.WriteLineAsync(Printable.Text($"{settings.Broker.Host}:{settings.Broker.Port} cannot be tested. {greeting.Problem}"));
+    }
+
+    private async Task PrintAsync(CaseResult result)
+    {
+        var text = $"{ResultFile.Word(result.Verdict),-4} {result.Case.Id,-16} {result.Case.Title}{(result.Detail is null ? "" : $"\n       {result.Detail}")}";
+        if (settings.Verbose && result.Verdict == Verdict.Fail)
+        {
+            text += string.Concat(result.Trace.Select(static line => $"\n       {line}"));
+        }
+
+        await _printing.WaitAsync();
+        try
+        {
+            await output.WriteLineAsync(Printable.Text(text));
+        }
+        finally
+        {
+            _printing.Release();
         }
     }
 }

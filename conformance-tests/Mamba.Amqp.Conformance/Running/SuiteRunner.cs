@@ -14,29 +14,43 @@ public sealed class SuiteRunner(BrokerTarget broker, IBrokerAdapter adapter, Tim
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(5);
 
     /// <summary>Runs one case. Never throws for what the broker does.</summary>
-    public async Task<CaseResult> RunAsync(ConformanceCase toRun)
+    /// <exception cref="OperationCanceledException">It was stopped: nothing can be said of the case.</exception>
+    public async Task<CaseResult> RunAsync(ConformanceCase toRun, CancellationToken stop = default)
     {
         ArgumentNullException.ThrowIfNull(toRun);
-        using var guard = new CancellationTokenSource(patience);
+        stop.ThrowIfCancellationRequested();
+        using var guard = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        guard.CancelAfter(patience);
         var clock = Stopwatch.StartNew();
         await using var context = new CaseContext(broker, adapter, toRun.Id, guard.Token) { Patience = patience };
         var (verdict, detail) = await JudgeAsync(toRun, context, patience + Grace);
+        stop.ThrowIfCancellationRequested();
         return new CaseResult(toRun, verdict, detail, context.Trace.Lines, clock.Elapsed.TotalMilliseconds);
     }
 
-    /// <summary>Runs cases one after the other, or several at a time, and gives their results in the order of the cases.</summary>
-    public async Task<IReadOnlyList<CaseResult>> RunAllAsync(IReadOnlyList<ConformanceCase> cases, int parallel, Action<CaseResult> done)
+    /// <summary>
+    /// Runs cases one after the other, or several at a time, and gives their results in the order of the cases; when it is stopped, of
+    /// those that came to their end before.
+    /// </summary>
+    /// <param name="cases">The cases.</param>
+    /// <param name="parallel">How many at a time.</param>
+    /// <param name="done">Called after each, also for several at a time; awaited before that place is given to the next case.</param>
+    /// <param name="stop">Ends it.</param>
+    public async Task<IReadOnlyList<CaseResult>> RunAllAsync(
+        IReadOnlyList<ConformanceCase> cases, int parallel, Func<CaseResult, Task> done, CancellationToken stop = default)
     {
-        var results = new CaseResult[cases.Count];
-        await Parallel.ForEachAsync(Enumerable.Range(0, cases.Count), new ParallelOptions { MaxDegreeOfParallelism = parallel }, async (i, _) =>
+        var results = new CaseResult?[cases.Count];
+        try
         {
-            results[i] = await RunAsync(cases[i]);
-            lock (results)
-            {
-                done(results[i]);
-            }
-        });
-        return results;
+            var options = new ParallelOptions { MaxDegreeOfParallelism = parallel, CancellationToken = stop };
+            await Parallel.ForEachAsync(Enumerable.Range(0, cases.Count), options, async (i, _) => await done(results[i] = await RunAsync(cases[i], stop)));
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // What was found so far is the result.
+        }
+
+        return [.. results.OfType<CaseResult>()];
     }
 
     private static async Task<(Verdict Verdict, string? Detail)> JudgeAsync(ConformanceCase toRun, CaseContext context, TimeSpan atMost)

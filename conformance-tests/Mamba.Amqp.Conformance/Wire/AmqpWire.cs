@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using Mamba.Amqp.Codec;
 using Mamba.Amqp.Conformance.Running;
 using Mamba.Amqp.Framing;
+using Mamba.Amqp.Sasl;
 using Mamba.Amqp.Transport;
 
 namespace Mamba.Amqp.Conformance.Wire;
@@ -34,6 +35,12 @@ public sealed class AmqpWire(Stream stream, WireTrace trace, string label, Cance
 
     /// <summary>The largest frame that came, in bytes.</summary>
     public int LargestReceived { get; private set; }
+
+    /// <summary>Whether a protocol header came.</summary>
+    public bool HasHeader { get; private set; }
+
+    /// <summary>What came and was not read as a header or frame.</summary>
+    public ReadOnlySpan<byte> Unread => _buffer.AsSpan(0, _unread);
 
     public static async Task<AmqpWire> ConnectAsync(string host, int port, WireTrace trace, string label, CancellationToken guard)
     {
@@ -88,7 +95,7 @@ public sealed class AmqpWire(Stream stream, WireTrace trace, string label, Cance
     }
 
     public Task SendAsync(IAmqpEncodable body, ushort channel = 0, byte[]? payload = null) =>
-        SendBytesAsync(Raw.Frame(body, channel, payload), WireTrace.Describe(channel, body, payload));
+        SendBytesAsync(Raw.Frame(body, channel, payload), WireTrace.Describe(channel, body is SaslInit init ? WithoutPassword(init) : body, payload));
 
     /// <summary>Sends several frames in one write.</summary>
     public Task SendTogetherAsync(params (ushort Channel, IAmqpEncodable Body)[] frames) =>
@@ -123,9 +130,9 @@ public sealed class AmqpWire(Stream stream, WireTrace trace, string label, Cance
     {
         while (_unread < ProtocolHeader.Size)
         {
-            if (!await ReadMoreAsync($"the header {expected}"))
+            if (!await ReadMoreAsync($"the protocol header {expected}".TrimEnd()))
             {
-                throw new CheckFailedException($"expected the protocol header {expected}, and the broker closed the connection");
+                throw new CheckFailedException($"expected the protocol header {expected?.ToString() ?? "of any version"}, and the broker closed the connection");
             }
         }
 
@@ -135,6 +142,7 @@ public sealed class AmqpWire(Stream stream, WireTrace trace, string label, Cance
         }
 
         Consume(ProtocolHeader.Size);
+        HasHeader = true;
         Note($"<- {header}");
         if (expected is { } wanted && wanted != header)
         {
@@ -365,6 +373,11 @@ public sealed class AmqpWire(Stream stream, WireTrace trace, string label, Cance
             Note("-- no more empty frames");
         }
     }
+
+    /// <summary>As a trace has it, which reports show to everybody.</summary>
+    private static SaslInit WithoutPassword(SaslInit init) => init.Mechanism == "PLAIN" && init.InitialResponse is not null
+        ? new SaslInit { Mechanism = init.Mechanism, InitialResponse = "(left out)"u8.ToArray(), Hostname = init.Hostname }
+        : init;
 
     private void Keep(AmqpFrame frame)
     {
