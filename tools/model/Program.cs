@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Mamba.Tools;
 using Mamba.Tools.Model.Running;
 using Mamba.Tools.Model.Sequences;
 
@@ -17,8 +18,9 @@ var root = new RootCommand("Plays random sequences of JMS operations against the
 {
     sequences, first, seed, length, workers, uri, without, patience, deliveries,
 };
-root.SetAction(async (arguments, stop) =>
+root.SetAction(async (arguments, _) =>
 {
+    using var interruption = new Interruption("ending the campaign; once more to end at once");
     var options = new CampaignOptions
     {
         Sequences = arguments.GetValue(sequences),
@@ -37,13 +39,25 @@ root.SetAction(async (arguments, stop) =>
     var campaign = new Campaign(options, Console.Out);
     if (arguments.GetValue(seed) is { } one)
     {
-        Console.WriteLine(string.Join('\n', Generator.Make(one, options.Length, campaign.Features)));
-        var finding = await campaign.ReplayAsync(one);
-        Console.WriteLine(finding?.ToString() ?? "no difference");
-        return finding is null ? 0 : 1;
+        return await ReplayAsync(one);
     }
 
-    await campaign.RunAsync(stop);
-    return campaign.Findings.Count == 0 ? 0 : 1;
+    await campaign.RunAsync(interruption.Token);
+    return interruption.ExitCode ?? (campaign.Findings.Count == 0 ? 0 : 1);
+
+    async Task<int> ReplayAsync(int one)
+    {
+        Console.WriteLine(string.Join('\n', Generator.Make(one, options.Length, campaign.Features)));
+        try
+        {
+            var finding = await campaign.ReplayAsync(one, interruption.Token);
+            Console.WriteLine(finding?.ToString() ?? "no difference");
+            return finding is null ? 0 : 1;
+        }
+        catch (OperationCanceledException) when (interruption.ExitCode is { } ended)
+        {
+            return ended;
+        }
+    }
 });
-return await root.Parse(args).InvokeAsync();
+return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });

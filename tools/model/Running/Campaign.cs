@@ -76,22 +76,31 @@ internal sealed class Campaign(CampaignOptions options, TextWriter log)
     /// <summary>Messages that were compared.</summary>
     public long Deliveries => _deliveries;
 
+    /// <summary>Plays all of it, or until it is to stop: then what is being played is left, and what was found is kept.</summary>
     public async Task RunAsync(CancellationToken stop)
     {
-        await Task.WhenAll(Enumerable.Range(0, options.Workers).Select(_ => Task.Run(() => WorkAsync(stop), stop)));
-        await log.WriteLineAsync(Summary());
+        await Task.WhenAll(Enumerable.Range(0, options.Workers).Select(_ => Task.Run(() => WorkAsync(stop), CancellationToken.None)));
+        await log.WriteLineAsync($"{(stop.IsCancellationRequested ? "ended before its time: " : "")}{Summary()}");
     }
 
     /// <summary>Plays the sequence of one seed, and makes it small if it fails.</summary>
-    public async Task<Finding?> ReplayAsync(int seed)
+    public async Task<Finding?> ReplayAsync(int seed, CancellationToken stop)
     {
         var operations = Generator.Make(seed, options.Length, Features);
-        return await PlayOnNewAsync(seed, operations, options.Player) is { } difference ? await ShrinkAsync(seed, operations, difference) : null;
+        return await PlayOnNewAsync(seed, operations, Until(stop)) is { } difference ? await ShrinkAsync(seed, operations, difference, stop) : null;
     }
 
     public string Summary() => string.Create(
         CultureInfo.InvariantCulture,
-        $"{_played} sequences ({_operations} operations, {_deliveries} messages compared) in {_clock.Elapsed.TotalSeconds:0} s: {_findings.Count} differences");
+        $"{_played} sequences ({_operations} operations, {_deliveries} messages compared) in {_clock.Elapsed.TotalSeconds:0} s: {_findings.Count} differences{Seeds()}");
+
+    private string Seeds()
+    {
+        lock (_gate)
+        {
+            return _findings.Count == 0 ? "" : $" (seeds {string.Join(", ", _findings.Select(static finding => finding.Seed))})";
+        }
+    }
 
     private async Task WorkAsync(CancellationToken stop)
     {
@@ -108,10 +117,10 @@ internal sealed class Campaign(CampaignOptions options, TextWriter log)
 
                 var seed = options.FirstSeed + n - 1;
                 var operations = Generator.Make(seed, options.Length, Features);
-                if (await PlayAsync(broker, seed, operations, options.Player) is { } difference)
+                if (await PlayAsync(broker, seed, operations, Until(stop)) is { } difference)
                 {
                     await broker.DisposeAsync();
-                    await ReportAsync(await ShrinkAsync(seed, operations, difference));
+                    await ReportAsync(await ShrinkAsync(seed, operations, difference, stop));
                     broker = NewBroker();
                 }
 
@@ -122,11 +131,17 @@ internal sealed class Campaign(CampaignOptions options, TextWriter log)
                 }
             }
         }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // The sequence that was being played says nothing, neither way.
+        }
         finally
         {
             await broker.DisposeAsync();
         }
     }
+
+    private PlayerOptions Until(CancellationToken stop) => options.Player with { Stop = stop };
 
     private IBrokerUnderTest NewBroker() => options.Uri is { } uri ? new ForeignBroker(uri, options.MaxDeliveries, options.Features) : OwnBroker.Start();
 
@@ -164,14 +179,22 @@ internal sealed class Campaign(CampaignOptions options, TextWriter log)
         return await PlayAsync(broker, seed, operations, how);
     }
 
-    private async Task<Finding> ShrinkAsync(int seed, IReadOnlyList<Operation> operations, string difference)
+    private async Task<Finding> ShrinkAsync(int seed, IReadOnlyList<Operation> operations, string difference, CancellationToken stop)
     {
         // What is missing is waited for each time: less patience makes shrinking bearable, and the smallest sequence is played once more with all of it.
-        var impatient = options.Player with { Patience = Least(options.Player.Patience), PatienceAtTheEnd = Least(options.Player.PatienceAtTheEnd) };
-        var shrunk = await Shrinker.ShrinkAsync(operations, async candidate => await PlayOnNewAsync(seed, candidate, impatient) is not null);
-        return await PlayOnNewAsync(seed, shrunk, options.Player) is { } again
-            ? new Finding(seed, shrunk, again)
-            : new Finding(seed, operations, $"{difference} (not every time)");
+        var patient = Until(stop);
+        var impatient = patient with { Patience = Least(options.Player.Patience), PatienceAtTheEnd = Least(options.Player.PatienceAtTheEnd) };
+        try
+        {
+            var shrunk = await Shrinker.ShrinkAsync(operations, async candidate => await PlayOnNewAsync(seed, candidate, impatient) is not null);
+            return await PlayOnNewAsync(seed, shrunk, patient) is { } again
+                ? new Finding(seed, shrunk, again)
+                : new Finding(seed, operations, $"{difference} (not every time)");
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            return new Finding(seed, operations, $"{difference} (not made small: the campaign was ended)");
+        }
     }
 
     private static TimeSpan Least(TimeSpan patience) => patience < _shrinking ? patience : _shrinking;

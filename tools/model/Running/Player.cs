@@ -16,6 +16,9 @@ internal sealed record PlayerOptions
     /// <summary>The same at the end, when queues are emptied.</summary>
     public TimeSpan PatienceAtTheEnd { get; init; } = TimeSpan.FromMinutes(5);
 
+    /// <summary>Ends a sequence in the middle.</summary>
+    public CancellationToken Stop { get; init; }
+
     /// <summary>What a test of the harness does to what arrives at a consumer.</summary>
     public Func<IReadOnlyList<ReceivedMessage>, IReadOnlyList<ReceivedMessage>>? Tamper { get; init; }
 }
@@ -62,10 +65,12 @@ internal sealed partial class Player : IAsyncDisposable
     private IEnumerable<JmsConsumer> Links => _sessions.Where(static s => s is not null).SelectMany(static s => s!.Consumers);
 
     /// <exception cref="Difference">Broker and model differ.</exception>
+    /// <exception cref="OperationCanceledException">It was to end.</exception>
     public async Task PlayAsync(IReadOnlyList<Operation> operations)
     {
         foreach (var operation in operations)
         {
+            _options.Stop.ThrowIfCancellationRequested();
             try
             {
                 Done += await ApplyAsync(operation) ? 1 : 0;
@@ -253,7 +258,7 @@ internal sealed partial class Player : IAsyncDisposable
         var arrivals = Links.Where(static link => link.Model.Credit > 0).Select(link => link.ArrivalAsync(arrived.Token)).ToArray();
         try
         {
-            await Task.WhenAny(arrivals).WaitAsync(_options.Patience);
+            await Task.WhenAny(arrivals).WaitAsync(_options.Patience, _options.Stop);
         }
         catch (TimeoutException e)
         {

@@ -30,5 +30,8 @@ internal enum Features
     /// <summary>delivery-count and first-acquirer.</summary>
     Counts = 2_048,
 
-    All = 4_095,
+    /// <summary>Consumers that ask for confirmed settlement (rcv-settle-mode second).</summary>
+    Confirmation = 4_096,
+
+    All = 8_191,
 }

@@ -143,7 +143,7 @@ internal sealed class Generator
             Selector = selector,
             Prefetch = Pick(Prefetches),
             // A durable subscriber that settles second asks to resume its link, which no JMS client does.
-            Flag = Chance(25) && !target.IsDurable(),
+            Flag = Chance(25) && !target.IsDurable() && Has(Features.Confirmation),
             Other = target is Destination.Topic or Destination.TemporaryTopic ? Chance(20) : _noLocal[(int)target],
         };
     }
