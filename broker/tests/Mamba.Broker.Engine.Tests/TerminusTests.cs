@@ -174,6 +174,35 @@ internal sealed class TerminusTests
         Assert.That(bed.Drain("q"), Is.EqualTo(new[] { "released", "not said" }));
     }
 
+    /// <summary>The link that is resumed says that it does not know a message which was accepted: that must not come back.</summary>
+    [Test]
+    public async Task Who_takes_over_can_wait_until_what_was_settled_is_on_disk()
+    {
+        using var disk = new HeldDisk();
+        await using var bed = new TestBed(options => options with { Sync = true, Files = disk });
+        var queue = await bed.QueueAsync();
+        bed.Publish(queue, "accepted");
+        var first = TestBed.Consume(queue);
+        await bed.Engine.DefineTerminusAsync(Outgoing, default, first.Subscription);
+        var taken = first.Take();
+        disk.Hold();
+        try
+        {
+            first.Settle(Settlement.Accept(taken.Token));
+            Assert.That(first.Subscription.Suspend()!.Count, Is.Zero, "it is on its way out");
+            var settled = bed.Engine.WhenSettledAsync();
+            disk.WaitUntilHeld();
+            Assert.That(settled.IsCompleted, Is.False);
+            disk.LetGo();
+            await settled;
+            Assert.That(queue.Describe().Depth, Is.Zero);
+        }
+        finally
+        {
+            disk.LetGo();
+        }
+    }
+
     [Test]
     public async Task What_is_held_again_after_a_restart_is_so_after_the_next()
     {

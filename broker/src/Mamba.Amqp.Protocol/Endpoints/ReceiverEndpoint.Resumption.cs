@@ -1,4 +1,5 @@
 using Mamba.Amqp.Messaging;
+using Mamba.Amqp.Transactions;
 using Mamba.Amqp.Transport;
 
 namespace Mamba.Amqp.Endpoints;
@@ -33,7 +34,8 @@ public sealed partial class ReceiverEndpoint
             return false;
         }
 
-        var wanted = !_partial.Delivery.IsSettled && (!_partial.Delivery.IsResumed || _retained?.ContainsKey(tag) == true);
+        // What belongs to a transaction has to be sent in one again: a resumed transfer states a position in place of it.
+        var wanted = _partial.Delivery is { IsSettled: false, State: not TransactionalState } && (!_partial.Delivery.IsResumed || _retained?.ContainsKey(tag) == true);
         received = wanted ? _partial.Bytes.ToArray() : [];
         DropPartial();
         return wanted;

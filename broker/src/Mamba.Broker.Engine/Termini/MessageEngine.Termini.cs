@@ -47,6 +47,12 @@ public sealed partial class MessageEngine
         }
     }
 
+    /// <summary>
+    /// Completes when all that was settled before is on disk. What is on its way there is in no unsettled map any more, and a receiver that
+    /// does not find a delivery in ours forgets it: if it came back after a crash, it would be processed twice.
+    /// </summary>
+    public Task WhenSettledAsync() => AppendDefinitionAsync(ListOperation.AppendTurn);
+
     /// <summary>Ends a durable terminus; what it held has to be released before. Idempotent.</summary>
     public async Task DeleteTerminusAsync(DurableTerminus terminus)
     {

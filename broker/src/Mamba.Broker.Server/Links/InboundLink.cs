@@ -294,6 +294,10 @@ internal sealed partial class InboundLink : LinkHandler, IPublishObserver, IProd
         {
             Doom(state, error);
         }
+        else if (!incoming.Settled)
+        {
+            _unsettled?.OnEnlisted(transaction);
+        }
 
         if (incoming.Settled)
         {

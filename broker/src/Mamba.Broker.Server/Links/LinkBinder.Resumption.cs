@@ -52,6 +52,7 @@ internal sealed partial class LinkBinder
                 if (existing.Durable is { } durable)
                 {
                     Server.Engine.AttachTerminus(durable, subscription);
+                    await Server.Engine.WhenSettledAsync();
                 }
 
                 return (existing, new OutboundResumption(held, receiver, !attach.IncompleteUnsettled, existing.IsLost, connection));
@@ -76,8 +77,8 @@ internal sealed partial class LinkBinder
     private async ValueTask<(OutgoingTerminus? Terminus, OutboundResumption? Resumption)> OpenAsync(
         Attach attach, IMessageNode node, SourceBinding binding, ISubscription subscription)
     {
-        // A browser holds nothing, and what a volatile subscription holds goes with it.
-        var canSuspend = !node.IsTemporary && (binding.IsDurable || (node.Kind == NodeKind.Queue && !binding.IsCopy));
+        // A browser holds nothing, what a volatile subscription holds goes with it, and what a client of Service Bus holds is locked for its link.
+        var canSuspend = connection.ServiceBus is null && !node.IsTemporary && (binding.IsDurable || (node.Kind == NodeKind.Queue && !binding.IsCopy));
         var terms = canSuspend ? ResumptionTerms.Of(attach.Source!, attach) : null;
         if (terms is { IsDurable: true } && !node.Options.Durable)
         {

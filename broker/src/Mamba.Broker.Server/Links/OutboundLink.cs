@@ -123,7 +123,7 @@ internal sealed partial class OutboundLink : SendingLink, ISubscriber
 
         _settlements.Flush();
         Decline();
-        if (_endpoint is { Drain: true, Credit: > 0, Session.RemoteIncomingWindow: > 0 } && _next == _count && !_subscription.IsLooking)
+        if (_endpoint is { Drain: true, Credit: > 0, Session.RemoteIncomingWindow: > 0 } && _next == _count && _resumption is null or { IsDone: true } && !_subscription.IsLooking)
         {
             _endpoint.Drained();
         }
@@ -251,7 +251,7 @@ internal sealed partial class OutboundLink : SendingLink, ISubscriber
 
             _body = body;
             _header.Clear();
-            MessageEgress.WriteHeader(_header, message, Connection);
+            MessageEgress.WriteHeader(_header, message, Connection, always: _terminus is not null);
             _written = Receiver is null ? 0 : Receiver.Write(_header, message, body);
             _current = new OutgoingDelivery
             {
@@ -284,9 +284,10 @@ internal sealed partial class OutboundLink : SendingLink, ISubscriber
                 continue;
             }
 
-            if (!isConcluded)
+            var state = isConcluded ? resumed.State : resumed.FindPosition(_body, out _written);
+            if (!isConcluded && _written == 0)
             {
-                MessageEgress.WriteHeader(_header, resumed.Message, Connection);
+                MessageEgress.WriteHeader(_header, resumed.Message, Connection, always: true);
             }
 
             _current = new OutgoingDelivery
@@ -294,7 +295,7 @@ internal sealed partial class OutboundLink : SendingLink, ISubscriber
                 Tag = resumed.Tag,
                 IsSettled = isConcluded,
                 IsResumed = true,
-                State = resumed.State,
+                State = state,
                 Context = resumed.Message.Token,
             };
             return true;

@@ -8,12 +8,15 @@ namespace Mamba.Broker.Server.Messages;
 /// <summary>The part of a delivery that the broker writes anew: the header. Everything behind it goes out as it is stored.</summary>
 internal static class MessageEgress
 {
-    /// <summary>Appends the header section for one delivery; nothing where every field has its default.</summary>
-    public static void WriteHeader(ByteBuffer output, in AcquiredMessage message, AmqpConnection connection) =>
-        WriteHeader(output, message, message.ExpiresAt == 0 ? 0 : connection.Now);
+    /// <summary>
+    /// Appends the header section for one delivery; nothing where every field has its default, unless it is to be there <paramref name="always"/>:
+    /// on links that can be resumed it is counted as section 0.
+    /// </summary>
+    public static void WriteHeader(ByteBuffer output, in AcquiredMessage message, AmqpConnection connection, bool always = false) =>
+        WriteHeader(output, message, message.ExpiresAt == 0 ? 0 : connection.Now, always);
 
     /// <summary>The same, for a time that is known.</summary>
-    public static void WriteHeader(ByteBuffer output, in AcquiredMessage message, long now)
+    public static void WriteHeader(ByteBuffer output, in AcquiredMessage message, long now, bool always = false)
     {
         uint? ttl = null;
         if (message.ExpiresAt != 0)
@@ -24,7 +27,7 @@ internal static class MessageEgress
         }
 
         var header = new MessageHeader(message.Durable, message.Priority, ttl, message.FirstAcquirer, message.DeliveryCount);
-        if (!header.IsDefault)
+        if (always || !header.IsDefault)
         {
             header.Write(new AmqpWriter(output));
         }

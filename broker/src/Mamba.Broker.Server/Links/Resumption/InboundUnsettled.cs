@@ -13,6 +13,7 @@ namespace Mamba.Broker.Server.Links.Resumption;
 internal sealed class InboundUnsettled(AmqpConnection connection, InboundLink link, ReceiverEndpoint endpoint, IncomingTerminus terminus)
 {
     private readonly Dictionary<uint, DeliveryTag> _deliveries = [];
+    private readonly HashSet<OpenTransaction> _transactions = [];
 
     /// <summary>
     /// Answers a delivery that is stored already with its outcome, without storing it again. A sender that states another outcome is
@@ -26,7 +27,7 @@ internal sealed class InboundUnsettled(AmqpConnection connection, InboundLink li
             return false;
         }
 
-        if (!stored)
+        if (!stored || (!delivery.IsResumed && _deliveries.ContainsValue(delivery.Tag)))
         {
             link.Fail(new AmqpError(
                 ErrorCondition.InvalidField,
@@ -81,6 +82,13 @@ internal sealed class InboundUnsettled(AmqpConnection connection, InboundLink li
         work.Commit(new Arrival(connection, link, terminus, node, incoming.DeliveryId, tag));
     }
 
+    /// <summary>A message was enlisted in a transaction: its tag is not remembered.</summary>
+    public void OnEnlisted(OpenTransaction transaction)
+    {
+        _transactions.RemoveWhere(static other => other.Work.HasEnded);
+        _transactions.Add(transaction);
+    }
+
     /// <summary>The delivery was refused: there is nothing to remember.</summary>
     public void OnRefused(uint deliveryId) => _deliveries.Remove(deliveryId);
 
@@ -111,6 +119,11 @@ internal sealed class InboundUnsettled(AmqpConnection connection, InboundLink li
             return;
         }
 
+        foreach (var transaction in _transactions)
+        {
+            transaction.Work.MarkRollbackOnly("a link that sent in it was suspended, and its sender could not tell which messages arrived");
+        }
+
         if (endpoint.TryTakePartial(out var tag, out var received))
         {
             terminus.Partial = (tag, received);
@@ -133,7 +146,7 @@ internal sealed class InboundUnsettled(AmqpConnection connection, InboundLink li
         {
             var stored = outcome == CommitOutcome.Committed;
             terminus.Conclude(tag, stored);
-            var result = stored ? PublishOutcome.Accepted : node.IsDeleted ? PublishOutcome.NotFound : PublishOutcome.JournalFailed;
+            var result = stored ? unitOfWork.LeftDuplicatesOut ? PublishOutcome.Duplicate : PublishOutcome.Accepted : node.IsDeleted ? PublishOutcome.NotFound : PublishOutcome.JournalFailed;
             connection.Mail.Post(link, [new PublishResult(deliveryId, result)]);
         }
     }

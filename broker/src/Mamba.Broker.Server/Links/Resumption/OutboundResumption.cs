@@ -8,13 +8,11 @@ using Mamba.Broker.Server.Connections;
 namespace Mamba.Broker.Server.Links.Resumption;
 
 /// <summary>
-/// What a resumed link sends before anything new: the deliveries that both ends hold (AMQP 1.0 §3.4.6). We can always send a message
-/// again from its beginning, so of the specification's table tags 1 to 4 are ours. The turn's own.
+/// What a resumed link sends before anything new: the deliveries that both ends hold (AMQP 1.0 §3.4.6). We can send a message again from
+/// wherever the receiver wants, so of the specification's table tags 1 to 4 are ours. The turn's own.
 /// </summary>
 internal sealed class OutboundResumption
 {
-    private static readonly Received Beginning = new();
-
     private readonly List<ResumedDelivery> _deliveries = [];
     private readonly List<Settlement> _unknown = [];
     private readonly List<Settlement> _takenOver = [];
@@ -33,11 +31,11 @@ internal sealed class OutboundResumption
         {
             var tag = DeliveryTag.FromUInt64(message.MessageId);
             var known = receiver.TryGetValue(tag, out var state);
-            Map.Add(tag.ToArray(), Beginning);
+            Map.Add(tag.ToArray(), ResumedDelivery.Beginning);
             switch (DeliveryResumption.Decide(sender: null, known, state, complete))
             {
                 case ResumptionStep.Resume:
-                    _deliveries.Add(new ResumedDelivery(message, tag, Beginning, isReady: true));
+                    _deliveries.Add(new ResumedDelivery(message, tag, state ?? ResumedDelivery.Beginning, isReady: true));
                     continue;
                 case ResumptionStep.TakeOver:
                     _deliveries.Add(new ResumedDelivery(message, tag, state!, isReady: false));
@@ -122,12 +120,34 @@ internal sealed class OutboundResumption
 /// <summary>A delivery to be resumed.</summary>
 internal sealed class ResumedDelivery(AcquiredMessage message, DeliveryTag tag, DeliveryState state, bool isReady)
 {
+    public static readonly Received Beginning = new();
+
     public AcquiredMessage Message { get; } = message;
 
     public DeliveryTag Tag { get; } = tag;
 
-    /// <summary>What its transfer states: where its data begins, or the outcome, which is all there is to say.</summary>
+    /// <summary>What the receiver says: which outcome it has reached, or how far it has got.</summary>
     public DeliveryState State { get; } = state;
 
     public bool IsReady { get; set; } = isReady;
+
+    /// <summary>
+    /// Where the receiver wants to go on. A header of which it has a part only may read otherwise by now: then, and when its position is none
+    /// of this message, it gets all of it.
+    /// </summary>
+    /// <param name="body">The message as stored: all sections but the header.</param>
+    /// <param name="offset">Bytes of the body that the receiver has; 0 when it is to get the header too, as it does at the very beginning.</param>
+    /// <returns>The position, for the transfer to state.</returns>
+    public Received FindPosition(StoredMessage body, out int offset)
+    {
+        if (State is Received { SectionNumber: > 0 } position
+            && MessagePosition.TryFind(body.Span, new Received { SectionNumber = position.SectionNumber - 1, SectionOffset = position.SectionOffset }, out offset)
+            && offset > 0)
+        {
+            return position;
+        }
+
+        offset = 0;
+        return Beginning;
+    }
 }
