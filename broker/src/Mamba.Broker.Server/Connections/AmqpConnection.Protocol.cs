@@ -200,6 +200,10 @@ internal sealed partial class AmqpConnection
         {
             requests.OnAborted();
         }
+        else if (link.Tag is CoordinatorLink coordinator)
+        {
+            coordinator.OnAborted();
+        }
     }
 
     void IConnectionHandler.OnDisposition(SenderEndpoint link, uint deliveryId, long context, DeliveryState? state, bool settled)

@@ -56,6 +56,9 @@ internal sealed class CoordinatorLink(AmqpConnection connection, ReceiverEndpoin
         }
     }
 
+    /// <summary>A command was taken back half-way: its credit is used, nothing else happened.</summary>
+    public void OnAborted() => GiveCreditBack();
+
     /// <summary>Carries out a discharge that came on this link, once every message of its transaction is enlisted.</summary>
     public void End(OpenTransaction transaction)
     {
@@ -178,6 +181,11 @@ internal sealed class CoordinatorLink(AmqpConnection connection, ReceiverEndpoin
         }
 
         endpoint.Disposition(deliveryId, deliveryId, outcome, settled: true);
+        GiveCreditBack();
+    }
+
+    private void GiveCreditBack()
+    {
         if (++_answered >= Window / 2)
         {
             endpoint.AddCredit(_answered);

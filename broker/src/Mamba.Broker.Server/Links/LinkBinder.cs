@@ -45,6 +45,7 @@ internal sealed partial class LinkBinder(AmqpConnection connection)
             ServiceBusDialect.NameByPath(attach);
         }
 
+        var owner = new TerminusOwner(connection);
         try
         {
             if (await TryBindDeskAsync(link, attach))
@@ -55,28 +56,28 @@ internal sealed partial class LinkBinder(AmqpConnection connection)
             connection.CheckClaims(attach);
             if (link is SenderEndpoint sender)
             {
-                await BindOutgoingAsync(sender, attach);
+                await BindOutgoingAsync(sender, attach, owner);
             }
             else
             {
-                await BindIncomingAsync((ReceiverEndpoint)link, attach);
+                await BindIncomingAsync((ReceiverEndpoint)link, attach, owner);
             }
         }
         catch (LinkRefusedException e)
         {
-            Refuse(link, attach, e.Error);
+            Refuse(link, attach, owner, e.Error);
         }
         catch (EngineException e)
         {
-            Refuse(link, attach, Refusal.From(e));
+            Refuse(link, attach, owner, Refusal.From(e));
         }
         catch (AmqpException e) when (e.Scope == AmqpErrorScope.Link)
         {
-            Refuse(link, attach, e.Error);
+            Refuse(link, attach, owner, e.Error);
         }
     }
 
-    private void Refuse(LinkEndpoint link, Attach attach, AmqpError error)
+    private void Refuse(LinkEndpoint link, Attach attach, TerminusOwner owner, AmqpError error)
     {
         var address = attach.Role == Role.Sender ? (attach.Target as Target)?.Address : attach.Source?.Address;
         ServerLog.LinkRefused(
@@ -86,7 +87,8 @@ internal sealed partial class LinkBinder(AmqpConnection connection)
             Server.LateReplies.OnRefused(address, error);
         }
 
-        connection.ReleaseName(link);
+        // The dynamic node of a link that is refused for another reason goes with it.
+        Abandon(link, owner);
         if (!IsAbandoned(link))
         {
             link.Refuse(error);
@@ -105,7 +107,7 @@ internal sealed partial class LinkBinder(AmqpConnection connection)
         Server.Kept.OnOwnerGone(owner, link.RemoteAttach!, lost: connection.IsBroken, Server.NowMilliseconds);
     }
 
-    private async Task BindIncomingAsync(ReceiverEndpoint link, Attach attach)
+    private async Task BindIncomingAsync(ReceiverEndpoint link, Attach attach, TerminusOwner owner)
     {
         if (attach.Target is Coordinator)
         {
@@ -147,7 +149,6 @@ internal sealed partial class LinkBinder(AmqpConnection connection)
             ServiceBusDialect.CheckTarget(target.Address);
         }
 
-        var owner = new TerminusOwner(connection);
         var node = target.Dynamic || target.Address is not null
             ? await connection.InTurn(ResolveAsync(target.Address, target.Dynamic, target.DynamicNodeProperties, target.Capabilities, owner, link))
             : null;
@@ -172,7 +173,7 @@ internal sealed partial class LinkBinder(AmqpConnection connection)
         handler.Open();
     }
 
-    private async Task BindOutgoingAsync(SenderEndpoint link, Attach attach)
+    private async Task BindOutgoingAsync(SenderEndpoint link, Attach attach, TerminusOwner owner)
     {
         if (attach.Source is null)
         {
@@ -194,7 +195,6 @@ internal sealed partial class LinkBinder(AmqpConnection connection)
         }
 
         await connection.StealLinkAsync(link, attach);
-        var owner = new TerminusOwner(connection);
         var entity = connection.ServiceBus?.SourceOf(source);
         var node = await connection.InTurn(entity is null
             ? ResolveAsync(source.Address, source.Dynamic, source.DynamicNodeProperties, source.Capabilities, owner, link)

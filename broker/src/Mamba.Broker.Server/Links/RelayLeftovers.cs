@@ -23,7 +23,7 @@ internal static class RelayLeftovers
             {
                 var node = await ResolveAsync(server, access, message, to);
                 var batch = PublishBatch.Rent();
-                batch.Add(node, message, observer: null, 0);
+                batch.Add(node, message, observer: null, 0, node.Duplicates is { } window ? DuplicateIdentity.Read(message, window) : default);
                 server.Engine.Publish(batch);
             }
             catch (Exception e)

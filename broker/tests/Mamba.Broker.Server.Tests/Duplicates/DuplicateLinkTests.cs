@@ -75,6 +75,23 @@ internal sealed class DuplicateLinkTests() : RunningBroker(
         }));
     }
 
+    /// <summary>They are stored without their link, which is gone by the time that their address is made.</summary>
+    [Test]
+    public async Task What_an_anonymous_link_leaves_behind_is_checked_too()
+    {
+        const string Queue = "once.left.behind";
+        await using var peer = await RawPeer.BeginAsync(Endpoint);
+        await peer.AttachRelayAsync(0);
+        string[] ids = ["A", "B", "A", "B", "A"];
+        var frames = ids.Select(static (id, i) => Frames.Transfer(
+            0, (uint)i, new AmqpMessage { Properties = new MessageProperties { MessageId = id, To = Queue }, Body = new ValueBody(id) }.Encode(), settled: true));
+        await peer.SendAsync([.. frames, Frames.Close()]);
+        Assert.That((await peer.ReadToEndAsync()).Count(static frame => frame.Performative is Close), Is.EqualTo(1));
+        await using var reader = await RawPeer.BeginAsync(Endpoint);
+        Assert.That(
+            (await QueueCounter.DrainAsync(reader, Queue, atLeast: 2)).ConvertAll(static message => message.Body), Is.EqualTo(new[] { "A", "B" }));
+    }
+
     [Test]
     public async Task A_settled_duplicate_is_left_out_too()
     {
