@@ -58,14 +58,14 @@ public static class HtmlReport
     private static void AppendTotals(StringBuilder html, IReadOnlyList<ResultFile> results, List<string> groups)
     {
         html.Append("<div class=\"wide\"><table>\n<tr><th></th>").AppendJoin("", results.Select(static r => $"<th colspan=\"3\">{Text(r.Broker)}</th>")).Append("</tr>\n<tr><th>Part</th>")
-            .AppendJoin("", results.Select(static _ => "<th>Passed</th><th>Failed</th><th>Not applicable</th>")).Append("</tr>\n");
+            .AppendJoin("", results.Select(static _ => "<th>pass</th><th>fail</th><th>n/a</th>")).Append("</tr>\n");
         foreach (var group in groups)
         {
             AppendRow(html, $"<a href=\"#{Text(group)}\">{Text(group)}</a>", results, c => c.Group == group);
         }
 
         AppendRow(html, "<b>All</b>", results, static _ => true);
-        html.Append("</table></div>\n<p>A case that is not applicable is about something that the broker does not offer and may do without. ")
+        html.Append("</table></div>\n<p>A case that is not applicable (n/a) is about something that the broker does not offer and may do without. ")
             .Append("It does not count as passed.</p>\n");
     }
 
@@ -81,14 +81,12 @@ public static class HtmlReport
         html.Append("</tr>\n");
     }
 
-    /// <summary>The buttons stand before the sections, which style rules find behind them.</summary>
     private static void AppendChoices(StringBuilder html, bool several)
     {
         html.Append(several ? "<p class=\"show\">Show the cases that are, for any of the brokers:</p>\n" : "<p class=\"show\">Show the cases that are:</p>\n");
         foreach (var (id, label) in several ? [.. Choices, ("differ", "different")] : Choices)
         {
-            html.Append("<input type=\"radio\" name=\"show\" id=\"show-").Append(id).Append(id == "all" ? "\" checked>" : "\">")
-                .Append("<label for=\"show-").Append(id).Append("\">").Append(label).Append("</label>\n");
+            html.Append("<label><input type=\"radio\" name=\"show\" id=\"show-").Append(id).Append(id == "all" ? "\" checked>" : "\">").Append(label).Append("</label>\n");
         }
 
         html.Append("<p class=\"legend\">Unfold a case to see what went over the wire: <code class=\"out\">-&gt;</code> was sent by the suite, ")
