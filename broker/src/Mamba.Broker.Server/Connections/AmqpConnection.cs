@@ -84,6 +84,9 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
     /// <summary>Its business with the management node as Artemis has it. The turn's own.</summary>
     public ArtemisDesk Artemis => _artemis ??= new ArtemisDesk(this);
 
+    /// <summary>Bytes of requests to nodes of the broker's own that are not begun. The turn's own.</summary>
+    public long WaitingRequestBytes { get; set; }
+
     /// <summary>Its link pairs with /management. The turn's own.</summary>
     public LinkPairs LinkPairs => _linkPairs ??= new LinkPairs(this);
 

@@ -15,6 +15,9 @@ internal abstract class RequestDesk(AmqpConnection connection) : RequestRunner<P
     /// <summary>Links to, and links from, the node on one connection.</summary>
     private const int MaxLinks = 16;
 
+    /// <summary>Bytes of requests of one connection that wait, where they are of the largest kind.</summary>
+    private const long MaxWaitingBytes = 32 * 1024 * 1024;
+
     private readonly List<RequestLink> _requestLinks = [];
     private readonly List<ReplyLink> _replyLinks = [];
 
@@ -51,6 +54,24 @@ internal abstract class RequestDesk(AmqpConnection connection) : RequestRunner<P
         _replyLinks.Remove(link);
         RunNext();
         CloseIfUnused();
+    }
+
+    public override void Submit(PendingRequest request)
+    {
+        Connection.WaitingRequestBytes += request.Bytes;
+        base.Submit(request);
+    }
+
+    /// <summary>A request as this node reads it, if there is room for it behind those that wait.</summary>
+    /// <exception cref="AmqpException">It is none; amqp:resource-limit-exceeded: too much waits, as a rule for responses to be read.</exception>
+    public ManagementRequest Admit(ReadOnlySpan<byte> payload)
+    {
+        var waiting = Connection.WaitingRequestBytes;
+        return waiting == 0 || waiting + payload.Length <= MaxWaitingBytes
+            ? Decode(payload)
+            : throw new AmqpException(new AmqpError(
+                ErrorCondition.ResourceLimitExceeded,
+                $"Requests of this connection with {waiting} bytes wait, and this one has {payload.Length}; give credit for responses, and send again when there were some."));
     }
 
     /// <summary>A request as this node reads it.</summary>
@@ -109,6 +130,7 @@ internal abstract class RequestDesk(AmqpConnection connection) : RequestRunner<P
 
     protected sealed override Func<Task<DeskResponse>> Begin(PendingRequest pending)
     {
+        Connection.WaitingRequestBytes -= pending.Bytes;
         var execute = Prepare(pending.Request);
         return () => GuardAsync(pending.Request, execute);
     }

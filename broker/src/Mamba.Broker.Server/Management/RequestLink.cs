@@ -84,7 +84,7 @@ internal class RequestLink(AmqpConnection connection, RequestDesk desk, Receiver
     /// <summary>Takes a request in.</summary>
     /// <exception cref="AmqpException">It is no request.</exception>
     protected virtual void Take(in IncomingDelivery delivery, ReadOnlySpan<byte> payload) =>
-        Submit(new PendingRequest(this, delivery.DeliveryId, delivery.IsSettled, desk.Decode(payload)));
+        Submit(new PendingRequest(this, delivery.DeliveryId, delivery.IsSettled, desk.Admit(payload)) { Bytes = payload.Length });
 
     /// <summary>Has a request carried out; <see cref="Answer"/> ends it.</summary>
     protected virtual void Submit(PendingRequest request) => desk.Submit(request);
@@ -109,7 +109,11 @@ internal class RequestLink(AmqpConnection connection, RequestDesk desk, Receiver
 }
 
 /// <summary>A request on its way, and the delivery to answer when it is done.</summary>
-internal sealed record PendingRequest(IRequestSource Link, uint DeliveryId, bool Settled, ManagementRequest Request);
+internal sealed record PendingRequest(IRequestSource Link, uint DeliveryId, bool Settled, ManagementRequest Request)
+{
+    /// <summary>Its size as it came, where that counts.</summary>
+    public int Bytes { get; init; }
+}
 
 /// <summary>A link that a request came on: one to the management node, or one to the anonymous terminus.</summary>
 internal interface IRequestSource

@@ -22,7 +22,7 @@ internal abstract class RequestRunner<TRequest, TResponse>(AmqpConnection connec
     protected int Waiting => _waiting.Count;
 
     /// <summary>Takes a request in.</summary>
-    public void Submit(TRequest request)
+    public virtual void Submit(TRequest request)
     {
         _waiting.Enqueue(request);
         RunNext();

@@ -9,6 +9,7 @@ namespace Mamba.Broker.Server.Tests.Dialects.ServiceBus;
 /// <summary>Requests to ENTITY/$management, honest and not.</summary>
 [TestFixture]
 internal sealed class EntityManagementTests() : RunningBroker(
+    "limits.maxFrameSize=1 MiB",
     $$"""security.sharedAccessKeys=[{"name":"{{ClaimsPeer.KeyName}}","key":"{{ClaimsPeer.Key}}"}]""",
     """
     security.permissions=[
@@ -45,6 +46,29 @@ internal sealed class EntityManagementTests() : RunningBroker(
         Assert.That((answer.Status, answer.Description), Is.EqualTo((400, answer.Description)));
         Assert.That(answer.Description, Does.StartWith("Message 2: "));
         Assert.That((await peer.AskAsync(Peek, Page(0, 10))).Status, Is.EqualTo(204));
+    }
+
+    [Test]
+    public async Task Large_requests_do_not_pile_up_while_responses_are_not_read()
+    {
+        await using var peer = await EntityPeer.ConnectAsync(Endpoint);
+        await peer.Raw.AttachSenderAsync(0, "unread");
+        for (var i = 0; i < 2; i++)
+        {
+            await peer.PublishAsync(0, Frames.Message(new string('x', 600_000)));
+        }
+
+        await peer.ManageAsync("unread", credit: 0);
+        await peer.RequestAsync(Peek, Page(0, 2)); // its response waits, and with it all that follows
+        var large = new AmqpMap { { "messages", new List<object?>() }, { "padding", new byte[9 * 1024 * 1024] } };
+        for (var i = 0; i < 4; i++)
+        {
+            await peer.RequestAsync(Schedule, large);
+        }
+
+        var error = (await peer.Raw.NextAsync<Detach>()).Error!;
+        Assert.That(error.Condition, Is.EqualTo(ErrorCondition.ResourceLimitExceeded));
+        Assert.That(error.Description, Does.Contain("give credit for responses"));
     }
 
     [Test]

@@ -48,7 +48,7 @@ internal sealed class EntityPeer : IAsyncDisposable
     }
 
     /// <summary>Attaches to the management node of an entity.</summary>
-    public async Task ManageAsync(string entity)
+    public async Task ManageAsync(string entity, uint credit = 100)
     {
         await Raw.AttachSenderAsync(Out, $"{entity}/$management");
         await Raw.SendAsync(Frames.Of(new Attach
@@ -56,12 +56,13 @@ internal sealed class EntityPeer : IAsyncDisposable
             Name = "answers", Handle = In, Role = Role.Receiver, Source = new Source { Address = $"{entity}/$management" }, Target = new Target { Address = "answers" },
         }));
         await Raw.NextAsync<Attach>();
-        await Raw.SendAsync(Frames.Credit(In, 100));
+        await Raw.SendAsync(Frames.Credit(In, credit));
     }
 
-    /// <summary>Asks the management node and waits for its answer.</summary>
-    public async Task<EntityAnswer> AskAsync(string? operation, AmqpMap? body = null, AmqpMap? more = null)
+    /// <summary>Asks the management node, in as many frames as it takes.</summary>
+    public async Task RequestAsync(string? operation, AmqpMap? body = null, AmqpMap? more = null)
     {
+        const int frame = 500_000;
         AmqpMap properties = more ?? [];
         if (operation is not null)
         {
@@ -73,8 +74,19 @@ internal sealed class EntityPeer : IAsyncDisposable
             Properties = new MessageProperties { MessageId = (ulong)_sent, ReplyTo = "answers" },
             ApplicationProperties = properties,
             Body = new ValueBody(body),
-        };
-        await Raw.SendAsync(Frames.Transfer(Out, _sent++, request.Encode(), settled: true));
+        }.Encode();
+        var id = _sent++;
+        for (var at = 0; at < request.Length; at += frame)
+        {
+            var end = Math.Min(at + frame, request.Length);
+            await Raw.SendAsync(Frames.Transfer(Out, id, request[at..end], settled: true, more: end < request.Length));
+        }
+    }
+
+    /// <summary>Asks the management node and waits for its answer.</summary>
+    public async Task<EntityAnswer> AskAsync(string? operation, AmqpMap? body = null, AmqpMap? more = null)
+    {
+        await RequestAsync(operation, body, more);
         var answer = (await Raw.ReceiveAsync()).Message;
         var told = answer.ApplicationProperties!;
         return new EntityAnswer((int)told["statusCode"]!, (string)told["statusDescription"]!, (told["errorCondition"] as Symbol?)?.Value, answer.Value as AmqpMap);
