@@ -191,22 +191,3 @@ internal sealed class ClassicScheduler(ServerContext server)
         return MessageIngress.Read(message.Encode(), server.Time.GetUtcNow().ToUnixTimeMilliseconds(), wantTo: false, out _, out _)!;
     }
 }
-
-/// <summary>A link that requests to <see cref="ClassicScheduler"/> come in on.</summary>
-internal sealed class SchedulerLink(Connections.AmqpConnection connection, Amqp.Endpoints.ReceiverEndpoint endpoint, bool canReject)
-    : RequestLink(connection, connection.Management, endpoint, canReject)
-{
-    protected override void Submit(PendingRequest request)
-    {
-        // What came before it on this connection is to be in its queues when it is carried out.
-        Connection.PublishCollected();
-        var access = Connection.Access;
-        _ = Task.Run(() => RunAsync(request, access));
-    }
-
-    private async Task RunAsync(PendingRequest request, AddressAccess? access)
-    {
-        var error = await Connection.Server.Scheduler.ExecuteAsync(request.Request, Connection.Id, access);
-        Connection.Post(() => Answer(request.DeliveryId, request.Settled, error));
-    }
-}

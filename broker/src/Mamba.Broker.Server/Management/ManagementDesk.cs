@@ -14,6 +14,8 @@ internal class ManagementDesk(AmqpConnection connection) : RequestDesk(connectio
     /// <summary>Requests that wait, above which none is taken from a link with credit for messages of all kinds.</summary>
     private const int MaxRelayed = 64;
 
+    private SchedulerRequests? _scheduler;
+
     /// <summary>Whether an address is the management node's.</summary>
     public static bool IsNode(string? address) => string.Equals(address, ManagementNode.Address, StringComparison.Ordinal);
 
@@ -43,7 +45,7 @@ internal class ManagementDesk(AmqpConnection connection) : RequestDesk(connectio
     public RequestLink OpenScheduler(Amqp.Endpoints.ReceiverEndpoint link, bool canReject)
     {
         AdmitRequests();
-        return Add(new SchedulerLink(Connection, link, canReject));
+        return Add(new SchedulerLink(Connection, _scheduler ??= new SchedulerRequests(Connection), link, canReject));
     }
 
     /// <summary>Whether the user may administer the broker at all.</summary>

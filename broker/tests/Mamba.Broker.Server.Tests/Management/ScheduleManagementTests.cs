@@ -147,6 +147,38 @@ internal sealed class ScheduleManagementTests() : ManagedBroker("schedules.maxPe
         Assert.That(await NamesAsync(new AmqpMap { { "address", queue } }), Is.Empty);
     }
 
+    [Test]
+    public async Task Classic_requests_that_do_not_wait_for_each_other_are_carried_out_in_their_order()
+    {
+        var queue = Unique("q");
+        await ScheduleAsync(queue, "waits", Delay(Hour));
+        await using var classic = await RawPeer.BeginAsync(Endpoint);
+        var replyTo = await classic.AttachDynamicReceiverAsync(0);
+        await classic.SendAsync(Frames.Credit(0, 1_000_000));
+        await classic.AttachSenderAsync(1, "ActiveMQ.Scheduler.Management");
+        for (var round = 0u; round < 20; round++)
+        {
+            for (var i = 0u; i < 4; i++)
+            {
+                await classic.SendAsync(Frames.Transfer(1, (round * 4) + i, Browse(replyTo, (ulong)i)));
+            }
+
+            var order = new List<object?>();
+            var answered = 0;
+            while (answered < 4 || order.Count < 4)
+            {
+                var frame = await classic.TryNextAsync() ?? throw new InvalidOperationException("the stream ended");
+                answered += frame.Performative is Disposition { First: var first, Last: var last } ? (int)((last ?? first) - first) + 1 : 0;
+                if (frame.Performative is Transfer && AmqpMessage.Decode(frame.Payload).Properties is { CorrelationId: var asked, MessageId: "waits" })
+                {
+                    order.Add(asked);
+                }
+            }
+
+            Assert.That(order, Is.EqualTo(new object[] { 0ul, 1ul, 2ul, 3ul }));
+        }
+    }
+
     [TestCase("BROWSE", "reply-to")]
     [TestCase("REMOVE", "scheduledJobId")]
     [TestCase("SHAKE", "AMQ_SCHEDULER_ACTION")]
@@ -182,9 +214,12 @@ internal sealed class ScheduleManagementTests() : ManagedBroker("schedules.maxPe
         }.Encode();
     }
 
-    private static byte[] Action(string action, params (string Key, object Value)[] more) => ActionTo(null, action, more);
+    private static byte[] Browse(string replyTo, object? correlationId = null) =>
+        Request(new MessageProperties { ReplyTo = replyTo, CorrelationId = correlationId }, "BROWSE");
 
-    private static byte[] ActionTo(string? replyTo, string action, params (string Key, object Value)[] more)
+    private static byte[] Action(string action, params (string Key, object Value)[] more) => Request(new MessageProperties(), action, more);
+
+    private static byte[] Request(MessageProperties about, string action, params (string Key, object Value)[] more)
     {
         var properties = new AmqpMap { { "AMQ_SCHEDULER_ACTION", action } };
         foreach (var (key, value) in more)
@@ -192,7 +227,7 @@ internal sealed class ScheduleManagementTests() : ManagedBroker("schedules.maxPe
             properties.Add(key, value);
         }
 
-        return new AmqpMessage { Properties = new MessageProperties { ReplyTo = replyTo }, ApplicationProperties = properties }.Encode();
+        return new AmqpMessage { Properties = about, ApplicationProperties = properties }.Encode();
     }
 
     private static async Task SubscribeAsync(RawPeer peer, uint handle, string name, string address)
@@ -213,7 +248,7 @@ internal sealed class ScheduleManagementTests() : ManagedBroker("schedules.maxPe
     {
         var found = new List<ReceivedMessage>();
         var answered = false;
-        await peer.SendAsync(Frames.Transfer(1, id, ActionTo(replyTo, "BROWSE")));
+        await peer.SendAsync(Frames.Transfer(1, id, Browse(replyTo)));
         while (!answered)
         {
             var frame = await peer.TryNextAsync() ?? throw new InvalidOperationException("the stream ended");
