@@ -1,4 +1,5 @@
 using System.Text;
+using Mamba.Broker.Engine.Tests.Duplicates;
 
 namespace Mamba.Broker.Engine.Tests;
 
@@ -110,6 +111,72 @@ internal sealed class DeadLetterTests
         Assert.That(consumers[0].ReadyCount + consumers[1].ReadyCount, Is.EqualTo(before));
         consumers[0].Close();
         Assert.That(TestBed.Consume(queue).Take().Text, Is.EqualTo("a"));
+    }
+
+    [Test]
+    public async Task What_the_last_consumer_adds_goes_with_a_dead_letter([Values] bool durable, [Values] bool ownRetry, [Values] bool inTransaction)
+    {
+        await using var bed = new TestBed();
+        var queue = await bed.QueueAsync("q", new NodeOptions { MaxDeliveries = 1 });
+        var message = bed.Message(ownRetry ? "a~,1" : "a", durable);
+        message.HasOwnRetry = ownRetry;
+        bed.PublishMessage(queue, message);
+        bed.Publish(queue, "b", durable);
+        var consumer = TestBed.Consume(queue);
+        var taken = consumer.TakeExactly(2);
+        var why = ownRetry ? "why~,1" : "why";
+        var failed = new Settlement(taken[0].Token, OutcomeKind.Modified, DeliveryFailed: true, MessageAnnotations: Encoding.UTF8.GetBytes(why));
+        var useless = new Settlement(taken[1].Token, OutcomeKind.Modified, DeliveryFailed: true, UndeliverableHere: true, MessageAnnotations: "how"u8.ToArray());
+        if (inTransaction)
+        {
+            var unit = bed.Engine.BeginTransaction();
+            unit.AddSettle(consumer.Subscription, failed);
+            unit.AddSettle(consumer.Subscription, useless);
+            Assert.That(await unit.CommitAsync(), Is.EqualTo(CommitOutcome.Committed));
+        }
+        else
+        {
+            consumer.SettleAndWait(failed);
+            consumer.SettleAndWait(useless);
+        }
+
+        TestBed.WaitUntil(() => bed.DepthOf("DLQ.q") == 2, "two dead letters");
+        var dead = new[] { $"a{(ownRetry ? "~,1" : "")}+{why}|MaxDeliveries,q,,1,", "b+how|Undeliverable,q,,1," };
+        Assert.That(bed.Drain("DLQ.q"), Is.EquivalentTo(dead));
+    }
+
+    [Test]
+    public async Task A_message_that_was_acquired_too_often_is_dead_lettered_whatever_is_added_to_it([Values] bool annotated, [Values] bool ownRetry)
+    {
+        await using var bed = new TestBed();
+        var queue = await bed.QueueAsync("q", new NodeOptions { MaxAcquires = 2, MaxDeliveries = 9 });
+        var message = bed.Message("a~,9");
+        message.HasOwnRetry = ownRetry;
+        bed.PublishMessage(queue, message);
+        var consumer = TestBed.Consume(queue);
+        for (var i = 0; i < 2; i++)
+        {
+            consumer.SettleAndWait(new Settlement(
+                consumer.Take().Token, OutcomeKind.Modified, DeliveryFailed: ownRetry, MessageAnnotations: annotated ? "x"u8.ToArray() : default));
+        }
+
+        Assert.That((bed.DepthOf("q"), bed.DepthOf("DLQ.q")), Is.EqualTo((0L, 1L)));
+    }
+
+    [Test]
+    public async Task A_message_that_cannot_be_moved_is_offered_again_also_when_it_may_expire_later()
+    {
+        await using var bed = new TestBed();
+        await bed.TopicAsync("nowhere");
+        await bed.TopicAsync("DLQ.q");
+        var queue = await bed.QueueAsync("q", new NodeOptions { DeadLetterAddress = "nowhere" });
+        bed.Publish(queue, "a", ttl: 60_000);
+        var consumer = TestBed.Consume(queue);
+        var taken = consumer.Take();
+        Assert.That(consumer.TryTake(), Is.Null, "it waits");
+        var ready = consumer.ReadyCount;
+        consumer.SettleAndWait(new Settlement(taken.Token, OutcomeKind.Rejected));
+        Assert.That((consumer.ReadyCount, consumer.Take().Text), Is.EqualTo((ready + 1, "a")));
     }
 
     [Test]

@@ -67,12 +67,14 @@ internal sealed class DeadLetterRouter(EngineContext context, Func<string, Value
             original.AddReference();
         }
 
+        var annotated = original;
         try
         {
+            annotated = move.Annotations.IsEmpty ? original : context.Annotator.MergeAnnotations(original, move.Annotations.Span);
             var info = new DeadLetterInfo(
                 move.Reason, source.Naming.Address, source.Naming.Queue, source.Naming.Subscription, move.DeliveryCount, context.Now,
                 original.ExpiresAt, move.ErrorCondition, move.ErrorDescription);
-            var copy = context.Annotator.DeadLetter(original, info);
+            var copy = context.Annotator.DeadLetter(annotated, info);
             copy.Durable = original.Durable;
             copy.Priority = original.Priority;
             copy.ExpiresAt = 0;
@@ -85,6 +87,10 @@ internal sealed class DeadLetterRouter(EngineContext context, Func<string, Value
         finally
         {
             original.Release();
+            if (annotated != original)
+            {
+                annotated.Release();
+            }
         }
     }
 

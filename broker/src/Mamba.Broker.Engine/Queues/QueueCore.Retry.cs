@@ -15,11 +15,12 @@ internal sealed partial class QueueCore
     public long ParkedUntil(long token) => _parked is not null && _parked.TryGetValue(token, out var due) ? due : 0;
 
     /// <summary>A message that was looked at after it was given back: parked, in line, or moved.</summary>
-    internal void Conclude(long token, ref QueueEntry entry, in RetryVerdict verdict, QueueEffects effects)
+    internal void Conclude(in MessageMerge merge, ref QueueEntry entry, in RetryVerdict verdict, QueueEffects effects)
     {
+        var token = merge.Token;
         if (verdict.IsExhausted)
         {
-            StartMove(token, ref entry, DeadLetterReason.MaxDeliveries, null, null, effects);
+            StartMove(token, ref entry, DeadLetterReason.MaxDeliveries, effects, new Settlement { MessageAnnotations = merge.Annotations });
             return;
         }
 
@@ -50,7 +51,7 @@ internal sealed partial class QueueCore
             var isMoved = _policy.CanDeadLetter(entry);
             if (isMoved)
             {
-                StartMove(token, ref entry, DeadLetterReason.Cancelled, null, null, effects);
+                StartMove(token, ref entry, DeadLetterReason.Cancelled, effects);
             }
             else
             {
@@ -65,10 +66,10 @@ internal sealed partial class QueueCore
         return null;
     }
 
-    /// <summary>Whether the message itself has to be read before it is known what becomes of it; or rewritten.</summary>
+    /// <summary>Whether the message itself has to be read before it is known what becomes of it; or rewritten, to stay.</summary>
     private bool NeedsReview(in Settlement outcome, in QueueEntry entry) =>
-        outcome.DeliveryFailed && entry.HasOwnRetry
-        || (!outcome.MessageAnnotations.IsEmpty && !(outcome.DeliveryFailed && _policy.DeliveriesExhausted(entry)));
+        (!outcome.MessageAnnotations.IsEmpty || (outcome.DeliveryFailed && entry.HasOwnRetry))
+        && !_policy.DeliveriesExhausted(entry) && !_policy.AcquiresExhausted(entry);
 
     /// <summary>Has the message read once the lock is released; until then it is on the move.</summary>
     private SettleStep Review(in Settlement outcome, ref QueueEntry entry, QueueEffects effects)
@@ -97,7 +98,7 @@ internal sealed partial class QueueCore
         if (end is { } reason)
         {
             NoteCount(outcome, entry, dueAt: 0, effects);
-            StartMove(outcome.Token, ref entry, reason, null, null, effects);
+            StartMove(outcome.Token, ref entry, reason, effects, outcome);
             return SettleStep.Moving;
         }
 

@@ -221,7 +221,7 @@ internal sealed partial class QueueCore
 
     /// <summary>Hands an available or scheduled entry over to be moved because it expired.</summary>
     internal void Expire(long token, ref QueueEntry entry, QueueEffects effects) =>
-        StartMove(token, ref entry, DeadLetterReason.Expired, null, null, effects);
+        StartMove(token, ref entry, DeadLetterReason.Expired, effects);
 
     /// <summary>Removes up to <paramref name="max"/> messages nobody holds; returns how many.</summary>
     public int Purge(int max, QueueEffects effects)
@@ -244,7 +244,7 @@ internal sealed partial class QueueCore
 
         if (entry.State == EntryState.Scheduled)
         {
-            _parked?.Remove(token);
+            ForgetScheduled(token);
         }
 
         if (_index.Remove(token, ref entry) is { } message)
@@ -303,10 +303,10 @@ internal sealed partial class QueueCore
         | (message.ClosesGroup ? EntryFlags.ClosesGroup : EntryFlags.None)
         | (message.HasOwnRetry ? EntryFlags.OwnRetry : EntryFlags.None);
 
-    internal static MessageMove MoveOf(long token, in QueueEntry entry, DeadLetterReason reason, string? condition, string? description)
+    internal static MessageMove MoveOf(long token, in QueueEntry entry, DeadLetterReason reason)
     {
         entry.Message?.AddReference();
-        return new MessageMove(token, entry.MessageId, entry.Location, entry.Message, entry.IsPersistent, entry.DeliveryCount, reason, condition, description);
+        return new MessageMove(token, entry.MessageId, entry.Location, entry.Message, entry.IsPersistent, entry.DeliveryCount, reason);
     }
 
     private void AddToGroup(long token, uint key) => (_index.Groups ??= new GroupTable(this)).Add(token, key);
@@ -344,7 +344,7 @@ internal sealed partial class QueueCore
                 Remove(outcome.Token, ref entry, effects);
                 return persistent ? SettleStep.Removing : SettleStep.Done;
             case OutcomeKind.Rejected when _policy.CanDeadLetter(entry):
-                StartMove(outcome.Token, ref entry, DeadLetterReason.Rejected, outcome.ErrorCondition, outcome.ErrorDescription, effects);
+                StartMove(outcome.Token, ref entry, DeadLetterReason.Rejected, effects, outcome);
                 return SettleStep.Moving;
             case OutcomeKind.Rejected:
                 return Modify(outcome with { DeliveryFailed = true }, ref entry, consumer, now, effects);
@@ -364,7 +364,7 @@ internal sealed partial class QueueCore
             {
                 NoteCount(outcome, entry, dueAt: 0, effects);
                 var reason = _policy.IsExpired(entry, now) ? DeadLetterReason.Expired : DeadLetterReason.Undeliverable;
-                StartMove(outcome.Token, ref entry, reason, null, null, effects);
+                StartMove(outcome.Token, ref entry, reason, effects, outcome);
                 return SettleStep.Moving;
             }
         }
@@ -412,6 +412,20 @@ internal sealed partial class QueueCore
         }
     }
 
+    /// <summary>A message goes before it is due.</summary>
+    private void ForgetScheduled(long token)
+    {
+        _parked?.Remove(token);
+        if (_schedule!.NoteGone())
+        {
+            _schedule.Prune((other, due) =>
+            {
+                ref var entry = ref _index.Find(other);
+                return other != token && !Unsafe.IsNullRef(ref entry) && entry.State == EntryState.Scheduled && ParkedUntil(other) is var parked && (parked == 0 || parked == due);
+            });
+        }
+    }
+
     /// <summary>Messages that are not due yet, and when they are; some may have gone meanwhile.</summary>
     internal IEnumerable<(long Token, long DueAt)> Scheduled => _schedule?.Items ?? [];
 
@@ -442,12 +456,16 @@ internal sealed partial class QueueCore
         _index.Level(QueueIndex.LevelOf(token))!.NoteExpiry(QueueIndex.SequenceOf(token), expiresAt);
     }
 
-    internal void StartMove(long token, ref QueueEntry entry, DeadLetterReason reason, string? condition, string? description, QueueEffects effects)
+    /// <summary>Hands a message over to be moved; <paramref name="outcome"/> is what its consumer said, if it was one.</summary>
+    internal void StartMove(long token, ref QueueEntry entry, DeadLetterReason reason, QueueEffects effects, in Settlement outcome = default)
     {
-        effects.Moves.Add(MoveOf(token, entry, reason, condition, description));
+        effects.Moves.Add(MoveOf(token, entry, reason) with
+        {
+            ErrorCondition = outcome.ErrorCondition, ErrorDescription = outcome.ErrorDescription, Annotations = outcome.MessageAnnotations,
+        });
         if (entry.State == EntryState.Scheduled)
         {
-            _parked?.Remove(token);
+            ForgetScheduled(token);
         }
 
         _index.SetState(token, ref entry, EntryState.Moving);

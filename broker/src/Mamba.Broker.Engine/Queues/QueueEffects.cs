@@ -6,7 +6,10 @@ internal readonly record struct RemovedMessage(ulong MessageId, MessageLocation 
 /// <summary>A delivery-count to journal, and until when the message is away: unix milliseconds, 0 = it is not.</summary>
 internal readonly record struct CountedMessage(ulong MessageId, MessageLocation Location, ushort DeliveryCount, long DueAt);
 
-/// <summary>A message to move to a dead-letter or expiry address. Its entry stays, in state Moving, until the move is done.</summary>
+/// <summary>
+/// A message to move to a dead-letter or expiry address, with the annotations that its last consumer gave it back with. Its entry stays, in
+/// state Moving, until the move is done.
+/// </summary>
 internal readonly record struct MessageMove(
     long Token,
     ulong MessageId,
@@ -15,8 +18,9 @@ internal readonly record struct MessageMove(
     bool Persistent,
     ushort DeliveryCount,
     DeadLetterReason Reason,
-    string? ErrorCondition,
-    string? ErrorDescription);
+    string? ErrorCondition = null,
+    string? ErrorDescription = null,
+    ReadOnlyMemory<byte> Annotations = default);
 
 /// <summary>
 /// A message whose annotations are to be merged, or whose own word about its retries is to be read. Its entry stays, in state Moving,

@@ -48,7 +48,7 @@ internal static class QueueEnlisting
         }
 
         canMove = core.Policy.CanDeadLetter(entry);
-        enlisted = QueueCore.MoveOf(token, entry, DeadLetterReason.Rejected, null, null);
+        enlisted = QueueCore.MoveOf(token, entry, DeadLetterReason.Rejected);
         return true;
     }
 

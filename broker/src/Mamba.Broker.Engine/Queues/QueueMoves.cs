@@ -36,7 +36,7 @@ internal static class QueueMoves
         }
 
         core.MakeAvailable(token, ref entry, retryAt);
-        if (!core.Policy.Expires(entry))
+        if (!core.Policy.IsExpired(entry, retryAt))
         {
             core.Wake(effects);
         }
@@ -64,7 +64,7 @@ internal static class QueueMoves
             Rewrite(core, token, ref entry, message, location, keepBody, effects);
         }
 
-        core.Conclude(token, ref entry, verdict, effects);
+        core.Conclude(merge, ref entry, verdict, effects);
         return true;
     }
 

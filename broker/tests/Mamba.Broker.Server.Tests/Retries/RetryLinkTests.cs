@@ -59,6 +59,24 @@ internal sealed class RetryLinkTests() : RunningBroker(
     }
 
     [Test]
+    public async Task What_the_last_consumer_says_goes_with_the_dead_letter([Values] bool undeliverableHere)
+    {
+        var queue = $"slow.said{undeliverableHere}";
+        await using var peer = await RawPeer.BeginAsync(Endpoint);
+        await PublishAsync(peer, queue, Message("a", ("x-opt-max-deliveries", undeliverableHere ? 9 : 1), ("x-opt-kept", "yes")));
+        await peer.AttachReceiverAsync(1, queue, credit: 1);
+        var said = new AmqpMap { { new Symbol("x-opt-error"), "no such account" }, { new Symbol("standard"), "not ours to set" } };
+        var outcome = new Modified { DeliveryFailed = true, UndeliverableHere = undeliverableHere, MessageAnnotations = said };
+        await KilledBrokerTests.SettleAndWaitAsync(peer, (await peer.ReceiveAsync()).DeliveryId, outcome);
+        await peer.AttachReceiverAsync(2, $"DLQ.{queue}", credit: 1);
+        var annotations = (await peer.ReceiveAsync()).Message.MessageAnnotations!;
+        Assert.That(
+            (annotations[new Symbol("x-opt-error")], annotations[new Symbol("x-opt-kept")], annotations[new Symbol("x-opt-dead-letter-reason")]),
+            Is.EqualTo(("no such account", "yes", undeliverableHere ? "undeliverable" : "max-deliveries")));
+        Assert.That(annotations.ContainsKey(new Symbol("standard")), Is.False);
+    }
+
+    [Test]
     public async Task What_a_lost_connection_leaves_waits_where_its_default_outcome_counts()
     {
         var gone = await RawPeer.BeginAsync(Endpoint);

@@ -48,7 +48,7 @@ internal sealed class RingLimit(QueueCore core, NodeOptions options)
             Dropped++;
             if (options.DeadLetterDropped && core.Policy.CanDeadLetter(entry))
             {
-                core.StartMove(token, ref entry, DeadLetterReason.MaxLength, null, null, effects);
+                core.StartMove(token, ref entry, DeadLetterReason.MaxLength, effects);
             }
             else
             {
