@@ -39,6 +39,26 @@ internal sealed class ScheduleTests
     }
 
     [Test]
+    public async Task An_instant_comes_once_whatever_the_limits_of_transactions()
+    {
+        await using var bed = new TestBed(static options => options with { MaxTransactionOperations = 1 });
+        var queue = await bed.QueueAsync();
+        var start = bed.Now;
+        Publish(bed, queue, "x", Series(start + 1_000, 1_000, MessageSchedule.Forever));
+        bed.Clock.Advance(TimeSpan.FromMilliseconds(1_000));
+        using (var consumer = new Reader(queue))
+        {
+            Assert.That(consumer.Next(), Is.EqualTo($"x@{start + 1_000}"));
+        }
+
+        await bed.UntilWrittenAsync();
+        await bed.CrashAsync();
+        bed.Clock.Advance(TimeSpan.FromMilliseconds(1_000));
+        using var after = new Reader(bed.Engine.Find("q")!);
+        Assert.That(after.Next(), Is.EqualTo($"x@{start + 2_000}"));
+    }
+
+    [Test]
     public async Task A_cron_entry_delivers_at_each_of_its_minutes()
     {
         await using var bed = new TestBed();

@@ -250,20 +250,13 @@ internal sealed class NodeSchedules : ISubscriber
     {
         var firing = new Firing(this, (QueueConsumer)subscription, due.Token);
         _firing[due.Token] = firing.Done;
+        var unit = new UnitOfWork(_context);
         StoredMessage? envelope = null;
         try
         {
             envelope = due.Message ?? Host.LoadBody(due.Token, due.MessageId, due.Location);
-            if (envelope is null)
+            if (envelope is not null && unit.AddSettle(subscription, Settlement.Accept(due.Token), settledByPeer: false) && Enlist(unit, envelope, due.MessageId))
             {
-                firing.Retry();
-                return;
-            }
-
-            var unit = new UnitOfWork(_context);
-            if (Enlist(unit, envelope, due.MessageId))
-            {
-                unit.AddSettle(subscription, Settlement.Accept(due.Token), settledByPeer: false);
                 unit.Commit(firing);
             }
             else
@@ -276,6 +269,7 @@ internal sealed class NodeSchedules : ISubscriber
         {
             // Whatever it is, an annotator's own failure included: the others fire, and this one is tried again.
             _context.Events.MessageDamaged(Host.Name, due.MessageId, cause);
+            unit.Rollback();
             firing.Retry();
         }
         finally
