@@ -210,6 +210,20 @@ internal sealed class TopicTests
     }
 
     [Test]
+    public async Task A_topics_figures_are_those_of_its_subscriptions()
+    {
+        await using var bed = new TestBed();
+        var retry = new RetryPolicy { InitialDelay = TimeSpan.FromHours(1), MaxDelay = TimeSpan.FromHours(1) };
+        var topic = await bed.TopicAsync("t", new NodeOptions { MaxMessages = 1, Overflow = OverflowPolicy.DropHead, Retry = retry });
+        var consumer = TestBed.Consume(topic);
+        bed.Publish(topic, "waits");
+        consumer.SettleAndWait(new Settlement(consumer.Take().Token, OutcomeKind.Modified, DeliveryFailed: true));
+        bed.PublishAll(topic, ["dropped", "kept"]);
+        var status = topic.Describe();
+        Assert.That((status.Depth, status.Parked, status.Dropped), Is.EqualTo((2L, 1L, 1L)));
+    }
+
+    [Test]
     public async Task A_full_subscription_refuses_the_publish_for_all()
     {
         await using var bed = new TestBed();

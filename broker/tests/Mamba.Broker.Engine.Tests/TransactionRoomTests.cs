@@ -27,32 +27,65 @@ internal sealed class TransactionRoomTests
         await AssertRoomAsync(bed, queue);
     }
 
-    /// <summary>What a transaction has reserved, or has not, is not decided by the settings at its end.</summary>
     [Test]
-    public async Task Settings_that_change_under_an_open_transaction_lose_no_room(
-        [Values(OverflowPolicy.Block, OverflowPolicy.Reject)] OverflowPolicy first, [Values] bool commits)
+    public async Task What_an_open_transaction_sends_is_counted_once_whatever_the_limits_become(
+        [Values(OverflowPolicy.Reject, OverflowPolicy.Block, OverflowPolicy.Page)] OverflowPolicy before,
+        [Values(OverflowPolicy.Reject, OverflowPolicy.Block, OverflowPolicy.Page)] OverflowPolicy meanwhile,
+        [Values(OverflowPolicy.Reject, OverflowPolicy.Block)] OverflowPolicy after,
+        [Values] bool commits)
     {
         await using var bed = new TestBed();
-        var queue = await bed.QueueAsync("q", Tight with { Overflow = first });
+        var queue = await bed.QueueAsync("q", Tight with { Overflow = before });
         var unit = bed.Engine.BeginTransaction();
-        for (var i = 0; i < Limit; i++)
-        {
-            Assert.That(unit.AddPublish(queue, bed.Message("x")), Is.EqualTo(PublishOutcome.Accepted));
-        }
-
-        var next = first == OverflowPolicy.Block ? OverflowPolicy.Reject : OverflowPolicy.Block;
-        await bed.Engine.UpdateAsync("q", options => options with { Overflow = next });
+        Assert.That(unit.AddPublish(queue, bed.Message("a")), Is.EqualTo(PublishOutcome.Accepted));
+        Assert.That(unit.AddPublish(queue, bed.Message("b")), Is.EqualTo(PublishOutcome.Accepted));
+        await bed.Engine.UpdateAsync("q", options => options with { Overflow = meanwhile });
+        await bed.Engine.UpdateAsync("q", options => options with { Overflow = after });
         if (commits)
         {
             Assert.That(await unit.CommitAsync(), Is.EqualTo(CommitOutcome.Committed));
-            Assert.That(bed.Drain("q"), Has.Count.EqualTo(Limit));
         }
         else
         {
             unit.Rollback();
         }
 
+        Assert.That(bed.Drain("q"), Has.Count.EqualTo(commits ? 2 : 0));
         await AssertRoomAsync(bed, queue);
+    }
+
+    [Test]
+    public async Task A_divert_that_is_refused_takes_nothing_off_a_queue_whose_senders_wait()
+    {
+        await using var bed = new TestBed();
+        var queue = await bed.QueueAsync("q", Tight);
+        var full = await bed.QueueAsync("full", new NodeOptions { MaxMessages = 1 });
+        bed.Publish(full, "x");
+        await bed.Engine.CreateDivertAsync(new DivertOptions { Name = "copy", Pattern = "q", Target = "full" });
+        Assert.That(bed.PublishAll(queue, ["a", "b"]), Is.All.EqualTo(PublishOutcome.DivertRefused));
+        await bed.Engine.DeleteDivertAsync("copy");
+        await AssertRoomAsync(bed, queue);
+    }
+
+    [Test]
+    public async Task A_subscription_that_comes_late_to_a_transaction_counts_what_it_gets_once([Values(OverflowPolicy.Reject, OverflowPolicy.Block)] OverflowPolicy overflow)
+    {
+        await using var bed = new TestBed(options => options with { Patterns = [new NodePattern("t", new NodeOptions { Retain = 5 })] });
+        var topic = await bed.TopicAsync();
+        var unit = bed.Engine.BeginTransaction();
+        unit.AddPublish(topic, bed.Message("a"));
+        var key = new SubscriptionKey("c", "late", Durable: true);
+        var subscription = await bed.Engine.CreateOrFindSubscriptionAsync(key, "t", new SubscriptionOptions());
+        await bed.Engine.UpdateSubscriptionAsync(key, options => options with { MaxMessages = 1, Overflow = overflow });
+        Assert.That(await unit.CommitAsync(), Is.EqualTo(CommitOutcome.Committed));
+        var consumer = TestBed.Consume(subscription);
+        for (var round = 0; round < 3; round++)
+        {
+            var taken = consumer.Take();
+            Assert.That(bed.Publish(topic, "b"), Is.EqualTo(overflow == OverflowPolicy.Block ? PublishOutcome.Accepted : PublishOutcome.RejectedFull), "one is held, and there is room for one");
+            Assert.That(consumer.SettleAndWait(Settlement.Accept(taken.Token)), Is.EqualTo(SettleStatus.Settled));
+            Assert.That(overflow == OverflowPolicy.Block || bed.Publish(topic, "c") == PublishOutcome.Accepted);
+        }
     }
 
     /// <summary>All of the queue's room is there, and no more.</summary>

@@ -66,6 +66,32 @@ internal sealed class UpdateTests
         Assert.That(bed.Drain("q"), Is.EquivalentTo(new[] { "a=3", "plain", "b=3", "a=4" }));
     }
 
+    [TestCase(false, 1)]
+    [TestCase(false, 2)]
+    [TestCase(true, 1)]
+    [TestCase(true, 2)]
+    public async Task Keys_that_go_while_a_message_is_on_its_way_replace_nothing(bool durable, int readings)
+    {
+        await using var bed = new TestBed();
+        var queue = await bed.QueueAsync("q", new NodeOptions { LastValueKey = "key" });
+        bed.Publish(queue, "a=1", durable);
+        bed.Annotator.OnKey = () =>
+        {
+            if (--readings == 0)
+            {
+                bed.Engine.UpdateAsync("q", static options => options with { LastValueKey = null }).GetAwaiter().GetResult();
+            }
+        };
+        Assert.That(bed.Publish(queue, "a=2", durable), Is.EqualTo(PublishOutcome.Accepted));
+        Assert.That(readings, Is.Zero);
+        if (durable)
+        {
+            await bed.CrashAsync();
+        }
+
+        Assert.That(bed.Drain("q"), Is.EqualTo(new[] { "a=1", "a=2" }));
+    }
+
     [Test]
     public async Task Senders_begin_to_wait_and_go_on_as_the_settings_say()
     {

@@ -120,7 +120,7 @@ internal sealed class Diverting(EngineContext context)
 
     private static List<RouteQueue> QueuesOf(IRoutingNode? node, StoredMessage message) => node switch
     {
-        QueueNode queue => [new RouteQueue(queue.Address, Wants: true, queue.Host.IsFullFor(message.Length))],
+        QueueNode queue => [new RouteQueue(queue.Address, Wants: true, queue.Host.IsFullFor(message))],
         TopicNode topic => topic.Explain(message),
         ExchangeNode exchange => exchange.Explain(message),
         _ => [],

@@ -60,7 +60,7 @@ internal sealed class ExchangeNode(EngineContext context, string exchange, strin
     public List<RouteQueue> Explain(StoredMessage message)
     {
         var chosen = Plan()?.QueuesFor(message) ?? [];
-        return [.. Queues.Select(queue => new RouteQueue(queue.Address, chosen.Contains(queue), queue.Host.IsFullFor(message.Length)))];
+        return [.. Queues.Select(queue => new RouteQueue(queue.Address, chosen.Contains(queue), queue.Host.IsFullFor(message)))];
     }
 
     /// <summary>A repeating schedule is kept by a queue: by the only one that the message would go to.</summary>

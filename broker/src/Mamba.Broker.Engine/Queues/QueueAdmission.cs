@@ -8,11 +8,12 @@ namespace Mamba.Broker.Engine;
 internal sealed class QueueAdmission
 {
     private Limits? _limits;
+    private int _counts = 1;
     private long _messages;
     private long _bytes;
     private long _refused;
 
-    public QueueAdmission(NodeOptions options) => _limits = Limits.Of(options, senders: null);
+    public QueueAdmission(NodeOptions options) => _limits = Limits.Of(options, senders: null, count: 1);
 
     /// <summary>Called, with no lock held, when senders have to wait from now on: they may have credit that is to be taken back.</summary>
     public Action? Filled { get; set; }
@@ -22,6 +23,12 @@ internal sealed class QueueAdmission
 
     /// <summary>Whether senders wait for credit when the queue is full.</summary>
     public bool Blocks => Volatile.Read(ref _limits)?.Senders is not null;
+
+    /// <summary>
+    /// Which count of what is on the queue holds now: a new one begins when there are limits again; 0 while nothing is counted. Room that was
+    /// reserved in one is not given back to another.
+    /// </summary>
+    public int Count => Volatile.Read(ref _limits)?.Count ?? 0;
 
     /// <summary>Whether senders wait now.</summary>
     public bool IsBlocked => Volatile.Read(ref _limits)?.Senders is { IsBlocked: true };
@@ -36,7 +43,7 @@ internal sealed class QueueAdmission
             Interlocked.Exchange(ref _bytes, bytes);
         }
 
-        var after = Limits.Of(options, before?.Senders);
+        var after = Limits.Of(options, before?.Senders, before?.Count ?? ++_counts);
         Volatile.Write(ref _limits, after);
         if (after?.Senders is null)
         {
@@ -148,14 +155,14 @@ internal sealed class QueueAdmission
     }
 
     /// <summary>The limits at one time; 0 = none. Senders that were stopped go on when a quarter of the room is free.</summary>
-    private sealed record Limits(long Messages, long Bytes, BlockedSenders? Senders)
+    private sealed record Limits(long Messages, long Bytes, BlockedSenders? Senders, int Count)
     {
         private const int Few = 16;
 
-        public static Limits? Of(NodeOptions options, BlockedSenders? senders) =>
+        public static Limits? Of(NodeOptions options, BlockedSenders? senders, int count) =>
             options.MaxMessages == 0 && options.MaxBytes == 0 ? null
-            : options.Overflow == OverflowPolicy.Reject ? new Limits(options.MaxMessages, options.MaxBytes, null)
-            : options.Overflow == OverflowPolicy.Block ? new Limits(options.MaxMessages, options.MaxBytes, senders ?? new BlockedSenders())
+            : options.Overflow == OverflowPolicy.Reject ? new Limits(options.MaxMessages, options.MaxBytes, null, count)
+            : options.Overflow == OverflowPolicy.Block ? new Limits(options.MaxMessages, options.MaxBytes, senders ?? new BlockedSenders(), count)
             : null;
 
         public bool AreExceededBy(long messages, long bytes) => (Messages > 0 && messages > Messages) || (Bytes > 0 && bytes > Bytes);

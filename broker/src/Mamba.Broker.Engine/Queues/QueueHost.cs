@@ -69,9 +69,6 @@ internal sealed partial class QueueHost(EngineContext context, uint id, QueueNam
     /// <summary>Reserves room for a message; false when the queue is full.</summary>
     public bool TryReserve(long bytes) => _admission.TryReserve(bytes);
 
-    /// <summary>Whether a message would be refused now.</summary>
-    public bool IsFullFor(long bytes) => _admission.IsFullFor(bytes);
-
     /// <summary>Takes room without asking: recovered and dead-lettered messages.</summary>
     public void Reserve(long messages, long bytes) => _admission.Reserve(messages, bytes);
 
@@ -81,12 +78,19 @@ internal sealed partial class QueueHost(EngineContext context, uint id, QueueNam
     public bool Enqueue(ReadOnlySpan<NewEntry> entries)
     {
         var now = context.Now;
-        var keys = _core.Index.LastValues is { } values ? KeysOf(values, entries) : null;
+        var values = _core.Index.LastValues;
+        var keys = KeysOf(values, entries);
         var effects = QueueEffects.Rent();
         bool deleted;
         lock (_gate)
         {
             deleted = _core.IsDeleted;
+            if (!ReferenceEquals(values, _core.Index.LastValues))
+            {
+                // Other settings came in between: rare enough to read the keys again, here.
+                keys = KeysOf(_core.Index.LastValues, entries);
+            }
+
             for (var i = 0; i < entries.Length && !deleted; i++)
             {
                 ref readonly var entry = ref entries[i];

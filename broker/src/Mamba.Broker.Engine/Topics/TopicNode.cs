@@ -211,10 +211,11 @@ internal sealed class TopicNode : IRoutingNode
 
     /// <summary>Which subscriptions a message would go to.</summary>
     public List<RouteQueue> Explain(StoredMessage message) =>
-        [.. Audience().Select(subscription => new RouteQueue(subscription.Key.Name ?? string.Empty, subscription.Wants(message), subscription.Host.IsFullFor(message.Length)))];
+        [.. Audience().Select(subscription => new RouteQueue(subscription.Key.Name ?? string.Empty, subscription.Wants(message), subscription.Host.IsFullFor(message)))];
 
     /// <summary>
-    /// Adds the subscriptions that came since the message was routed: they did not find it among what is kept. Room is not asked for.
+    /// Adds the subscriptions that came since the message was routed: they did not find it among what is kept. Room is neither asked for nor
+    /// reserved.
     /// </summary>
     public void RouteLate(StoredMessage message, RouteList targets, int first)
     {
@@ -228,7 +229,6 @@ internal sealed class TopicNode : IRoutingNode
         {
             if (!targets.Contains(subscription.Host, first) && subscription.Wants(message))
             {
-                subscription.Host.Reserve(1, message.Length);
                 targets.Add(subscription.Host);
             }
         }
@@ -280,7 +280,10 @@ internal sealed class TopicNode : IRoutingNode
                 DeadLettered = sum.DeadLettered + one.DeadLettered,
                 Expired = sum.Expired + one.Expired,
                 Redelivered = sum.Redelivered + one.Redelivered,
+                Parked = sum.Parked + one.Parked,
                 Rejected = sum.Rejected + one.Rejected,
+                Dropped = sum.Dropped + one.Dropped,
+                Blocked = sum.Blocked || one.Blocked,
                 InMemoryBytes = sum.InMemoryBytes + one.InMemoryBytes,
             };
         }

@@ -85,7 +85,6 @@ internal sealed partial class CommitRecord : EngineCompletion
             return;
         }
 
-        Work.ReserveBlocking();
         var retention = _context.Retention;
         if (!retention.EnterPublish())
         {
@@ -201,11 +200,11 @@ internal sealed partial class CommitRecord : EngineCompletion
             (core.TryDescribeEnlisted(token, out var enlisted, out var movable), enlisted, movable));
         try
         {
-            if (known && canMove)
+            // Without a target its settings changed just now: it is given back like any that failed.
+            if (known && canMove && await _context.Router.ResolveAsync(host, DeadLetterReason.Rejected) is { } target)
             {
                 var move = message with { ErrorCondition = settlement.ErrorCondition, ErrorDescription = settlement.ErrorDescription };
-                var target = await _context.Router.ResolveAsync(host, DeadLetterReason.Rejected);
-                WriteMove(index, host, target!, move, _context.Router.Annotate(host, move));
+                WriteMove(index, host, target, move, _context.Router.Annotate(host, move));
             }
         }
         finally
@@ -264,6 +263,7 @@ internal sealed partial class CommitRecord : EngineCompletion
         for (var t = 0; t < publish.TargetCount; t++)
         {
             var host = Work.Targets[publish.FirstTarget + t];
+            Work.TakeRoom(publish.FirstTarget + t, publish.Message.Length);
             _turn |= host.HasInFlight;
             page |= host.MustPage;
             if (publish.Message.Durable && host.Durable)

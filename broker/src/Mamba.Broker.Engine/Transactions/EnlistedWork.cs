@@ -66,8 +66,8 @@ internal sealed class EnlistedWork
     private readonly List<EnlistedSettle> _settles = [];
     private readonly List<EnlistedId> _ids = [];
 
-    /// <summary>Places of the targets on which no room is reserved before the commit, in order. See <see cref="UnreserveBlocking"/>.</summary>
-    private readonly List<int> _roomless = [];
+    /// <summary>For each target the <see cref="QueueAdmission.Count"/> in which its room is reserved; 0 = it is not.</summary>
+    private readonly List<int> _rooms = [];
 
     /// <summary>Messages to publish. The span holds until the next one is added.</summary>
     public Span<EnlistedPublish> Publishes => CollectionsMarshal.AsSpan(_publishes);
@@ -104,7 +104,7 @@ internal sealed class EnlistedWork
     {
         foreach (ref var publish in Publishes.Slice(first, count))
         {
-            Unreserve(publish);
+            GiveRoomBack(publish);
             publish.TargetCount = 0;
             publish.IsLeftOut = true;
         }
@@ -123,12 +123,14 @@ internal sealed class EnlistedWork
         }
 
         var targets = new RouteList();
+        var rooms = new List<int>();
         foreach (ref var publish in Publishes)
         {
             var first = targets.Count;
             for (var t = 0; t < publish.TargetCount; t++)
             {
                 targets.Add(Targets[publish.FirstTarget + t]);
+                rooms.Add(_rooms[publish.FirstTarget + t]);
             }
 
             if (publish is { Node: TopicNode { Kept: not null } topic, IsLeftOut: false })
@@ -138,47 +140,41 @@ internal sealed class EnlistedWork
 
             publish.FirstTarget = first;
             publish.TargetCount = targets.Count - first;
+            rooms.AddRange(Enumerable.Repeat(0, targets.Count - rooms.Count));
         }
 
         Targets = targets;
+        _rooms.Clear();
+        _rooms.AddRange(rooms);
     }
 
     /// <summary>
-    /// Where senders wait for room, what a transaction sends takes room when it is committed: it would wait for itself otherwise. Gives back
-    /// what was reserved from a target on.
+    /// Notes where room was reserved, from a target on. Where senders wait for room it is given back until the commit: a transaction would wait
+    /// for itself otherwise.
     /// </summary>
-    public void UnreserveBlocking(int first, long bytes)
+    public void NoteRoom(int first, long bytes)
     {
         for (var i = first; i < Targets.Count; i++)
         {
-            if (Targets[i].Admission.Blocks)
+            var blocks = Targets[i].Admission.Blocks;
+            if (blocks)
             {
                 Targets[i].Unreserve(1, bytes);
-                _roomless.Add(i);
             }
+
+            _rooms.Add(blocks ? 0 : Targets[i].Admission.Count);
         }
     }
 
-    /// <summary>The commit begins: takes the room that <see cref="UnreserveBlocking"/> gave back, whatever the queues' settings are by now.</summary>
-    public void ReserveBlocking()
+    /// <summary>The commit begins: whatever the limits were meanwhile, a target's room is reserved once from now on.</summary>
+    public void TakeRoom(int target, long bytes)
     {
-        if (_roomless.Count == 0)
+        var count = Targets[target].Admission.Count;
+        if (_rooms[target] != count)
         {
-            return;
+            Targets[target].Reserve(1, bytes);
+            _rooms[target] = count;
         }
-
-        foreach (ref readonly var publish in Publishes)
-        {
-            for (var t = 0; t < publish.TargetCount; t++)
-            {
-                if (!HasRoom(publish.FirstTarget + t))
-                {
-                    Targets[publish.FirstTarget + t].Reserve(1, publish.Message.Length);
-                }
-            }
-        }
-
-        _roomless.Clear();
     }
 
     /// <summary>How many settlements from <paramref name="first"/> on are alike, so that one turn of their queue's lock does.</summary>
@@ -203,12 +199,12 @@ internal sealed class EnlistedWork
     {
         foreach (ref readonly var publish in Publishes)
         {
-            Unreserve(publish);
             for (var t = 0; t < publish.TargetCount; t++)
             {
                 Targets[publish.FirstTarget + t].Unclaim(publish.MessageId);
             }
 
+            GiveRoomBack(publish);
             publish.Message.Release();
         }
 
@@ -234,20 +230,20 @@ internal sealed class EnlistedWork
         _publishes.Clear();
         _settles.Clear();
         _ids.Clear();
-        _roomless.Clear();
+        _rooms.Clear();
         Targets.Clear();
     }
 
-    private bool HasRoom(int target) => _roomless.Count == 0 || _roomless.BinarySearch(target) < 0;
-
-    private void Unreserve(in EnlistedPublish publish)
+    private void GiveRoomBack(in EnlistedPublish publish)
     {
-        for (var t = 0; t < publish.TargetCount; t++)
+        for (var i = publish.FirstTarget; i < publish.FirstTarget + publish.TargetCount; i++)
         {
-            if (HasRoom(publish.FirstTarget + t))
+            if (_rooms[i] != 0 && _rooms[i] == Targets[i].Admission.Count)
             {
-                Targets[publish.FirstTarget + t].Unreserve(1, publish.Message.Length);
+                Targets[i].Unreserve(1, publish.Message.Length);
             }
+
+            _rooms[i] = 0;
         }
     }
 

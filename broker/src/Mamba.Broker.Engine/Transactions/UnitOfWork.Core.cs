@@ -79,7 +79,7 @@ public sealed partial class UnitOfWork
         }
 
         message.ChargeTo(_context.Budget);
-        work.UnreserveBlocking(first, message.Length);
+        work.NoteRoom(first, message.Length);
         work.Add(new EnlistedPublish { Node = node, Message = message, FirstTarget = first, TargetCount = work.Targets.Count - first });
         _operations++;
         _bytes += message.Length;

@@ -286,6 +286,20 @@ internal sealed class DivertTests
         Assert.That((nowhere.Kind, nowhere.IsStored), Is.EqualTo(((NodeKind?)null, false)));
     }
 
+    [Test]
+    public async Task A_dry_run_knows_that_what_replaces_another_finds_room()
+    {
+        await using var bed = new TestBed();
+        var queue = await bed.QueueAsync("q", new NodeOptions { MaxMessages = 1, LastValueKey = "key" });
+        bed.Publish(queue, "a=1");
+        foreach (var (text, isFull) in new[] { ("a=2", false), ("b=1", true), ("plain", true) })
+        {
+            var message = bed.Message(text);
+            Assert.That(bed.Engine.TraceRoute("q", message).Stops[0].Queues[0].IsFull, Is.EqualTo(isFull), text);
+            message.Release();
+        }
+    }
+
     private static Task DivertAsync(
         TestBed bed, string name, string pattern, string target, bool move = false, int priority = 0, string? selector = null, NodeKind kind = NodeKind.Queue) =>
         bed.Engine.CreateDivertAsync(

@@ -25,6 +25,8 @@ internal sealed class TestBed : IAsyncDisposable
 
     public RecordedEvents Events { get; } = new();
 
+    public TextAnnotator Annotator { get; } = new();
+
     public string Directory { get; private set; }
 
     public MessageEngine Engine { get; private set; }
@@ -187,7 +189,7 @@ internal sealed class TestBed : IAsyncDisposable
     private MessageEngine OpenEngine(string directory)
     {
         var options = Configure(new EngineOptions { Directory = directory, SegmentBytes = 1024 * 1024, Sync = false });
-        var engine = MessageEngine.Open(options, new TextAnnotator(), Clock, Events);
+        var engine = MessageEngine.Open(options, Annotator, Clock, Events);
         _engines.Add(engine);
         return engine;
     }
@@ -324,6 +326,9 @@ internal sealed class TestConsumer : ISubscriber
 /// <summary>Writes what it is told behind the text, so that tests can read it.</summary>
 internal sealed class TextAnnotator : IMessageAnnotator
 {
+    /// <summary>Called whenever a message's key is read.</summary>
+    public Action? OnKey { get; set; }
+
     public StoredMessage DeadLetter(StoredMessage original, in DeadLetterInfo info) => Append(
         original, $"|{info.Reason},{info.OriginalAddress},{info.SubscriptionName},{info.DeliveryCount},{info.ErrorCondition}");
 
@@ -345,6 +350,7 @@ internal sealed class TextAnnotator : IMessageAnnotator
     /// <summary>In the tests a message's key is what stands before the first '='.</summary>
     public string? LastValueKey(StoredMessage message, string name)
     {
+        OnKey?.Invoke();
         var text = Encoding.UTF8.GetString(message.Span);
         return text.IndexOf('=', StringComparison.Ordinal) is > 0 and var at ? text[..at] : null;
     }

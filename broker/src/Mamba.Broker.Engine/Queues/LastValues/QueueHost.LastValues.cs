@@ -24,16 +24,7 @@ internal sealed partial class QueueHost
             return PublishOutcome.KeyTooLong;
         }
 
-        var replaces = false;
-        if (key is not null)
-        {
-            lock (_gate)
-            {
-                replaces = values.HasNewest(key);
-            }
-        }
-
-        if (replaces)
+        if (HasNewest(values, key))
         {
             Reserve(1, message.Length);
             return PublishOutcome.Accepted;
@@ -41,6 +32,10 @@ internal sealed partial class QueueHost
 
         return TryReserve(message.Length) ? PublishOutcome.Accepted : PublishOutcome.RejectedFull;
     }
+
+    /// <summary>Whether a message would find no room now.</summary>
+    public bool IsFullFor(StoredMessage message) =>
+        _admission.IsFullFor(message.Length) && !(_core.Index.LastValues is { } values && HasNewest(values, KeyOf(values, message)));
 
     /// <summary>
     /// Writes into the open record what a message that it enqueues removes here, because it has the same key. Pair with <see cref="Unclaim"/>
@@ -56,7 +51,8 @@ internal sealed partial class QueueHost
         ulong replaced;
         lock (_gate)
         {
-            replaced = values.Claim(messageId, key);
+            // Keys of settings that hold no longer replace nothing.
+            replaced = ReferenceEquals(values, _core.Index.LastValues) ? values.Claim(messageId, key) : 0;
         }
 
         if (replaced != 0)
@@ -145,8 +141,26 @@ internal sealed partial class QueueHost
     public bool IsFirstOfKey(StoredMessage message, HashSet<string> keys) =>
         _core.Index.LastValues is not { } values || ValidKeyOf(values, message) is not { } key || keys.Add(key);
 
-    private string?[] KeysOf(LastValueTable values, ReadOnlySpan<NewEntry> entries)
+    private bool HasNewest(LastValueTable values, string? key)
     {
+        if (key is null)
+        {
+            return false;
+        }
+
+        lock (_gate)
+        {
+            return values.HasNewest(key);
+        }
+    }
+
+    private string?[]? KeysOf(LastValueTable? values, ReadOnlySpan<NewEntry> entries)
+    {
+        if (values is null)
+        {
+            return null;
+        }
+
         var keys = new string?[entries.Length];
         for (var i = 0; i < entries.Length; i++)
         {
