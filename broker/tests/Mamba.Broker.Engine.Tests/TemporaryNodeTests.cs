@@ -3,6 +3,20 @@ namespace Mamba.Broker.Engine.Tests;
 internal sealed class TemporaryNodeTests
 {
     [Test]
+    public async Task What_expires_on_a_temporary_node_is_dropped_and_what_is_rejected_is_kept([Values] NodeKind kind)
+    {
+        await using var bed = new TestBed();
+        var node = await bed.Engine.CreateTemporaryAsync(kind, LifetimePolicy.DeleteOnClose, new object());
+        var consumer = TestBed.Consume(node);
+        bed.Publish(node, "bad");
+        bed.Publish(node, "late", ttl: 1_000);
+        consumer.SettleAndWait(new Settlement(consumer.Take().Token, OutcomeKind.Rejected));
+        bed.Clock.Advance(TimeSpan.FromSeconds(2));
+        TestBed.WaitUntil(() => node.Describe() is { Expired: 1, Depth: 0 }, "the end of the one that expired");
+        Assert.That(bed.Drain("DLQ.temporary"), Has.Count.EqualTo(1).And.One.StartsWith("bad|Rejected"));
+    }
+
+    [Test]
     public async Task Names_are_long_and_unlike_each_other_and_nothing_is_journaled()
     {
         await using var bed = new TestBed();
