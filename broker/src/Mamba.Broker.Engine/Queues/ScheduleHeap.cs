@@ -11,9 +11,6 @@ internal sealed class ScheduleHeap
     private readonly PriorityQueue<long, long> _heap = new();
     private int _gone;
 
-    /// <summary>Tokens in it, outdated ones included.</summary>
-    public int Count => _heap.Count;
-
     /// <summary>Unix milliseconds of the next due message, <see cref="long.MaxValue"/> when there is none.</summary>
     public long NextDue => _heap.TryPeek(out _, out var due) ? due : long.MaxValue;
 
