@@ -129,7 +129,11 @@ internal sealed partial class AmqpConnection
             return;
         }
 
-        if (closed && handler?.CloseTerminus is { } closeTerminus)
+        if (closed && link.Tag is null)
+        {
+            link.Tag = LinkBinder.ClosedEarly;
+        }
+        else if (closed && handler?.CloseTerminus is { } closeTerminus)
         {
             _ = CloseTerminusAsync(link, closeTerminus);
         }
@@ -242,7 +246,10 @@ internal sealed partial class AmqpConnection
         return Task.WhenAny(lost.Task, Ended);
     }
 
-    /// <summary>Waits for something and comes back in a turn of this connection (at once where there is nothing to wait for).</summary>
+    /// <summary>
+    /// Waits for something and comes back in a turn of this connection (at once where there is nothing to wait for), also when the
+    /// connection has ended meanwhile: what was got for it is to be given back.
+    /// </summary>
     public async ValueTask<T> InTurn<T>(ValueTask<T> pending)
     {
         if (pending.IsCompleted)
@@ -253,7 +260,7 @@ internal sealed partial class AmqpConnection
         var back = new TaskCompletionSource();
         var task = pending.AsTask();
         _ = task.ContinueWith(
-            _ => Post(back.SetResult), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            _ => _mailbox.Post(back.SetResult, always: true), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         await back.Task;
         return await task;
     }

@@ -180,12 +180,19 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
 
     protected override void RunTurn()
     {
-        if (_broken)
+        if (!_broken)
         {
-            _mailbox.Take();
-            return;
+            Work();
         }
 
+        if (_broken)
+        {
+            ConcludeMail();
+        }
+    }
+
+    private void Work()
+    {
         _now = 0;
         try
         {
@@ -246,11 +253,26 @@ internal sealed partial class AmqpConnection : TurnExecutor, IConnectionHandler,
 
             foreach (var action in letters.Actions)
             {
-                action();
+                action.Run();
             }
 
             // An action may have let a held-back transfer through.
             PublishCollected();
+        }
+    }
+
+    /// <summary>What came after the end is for nobody, but for whoever waited for something that is to be given back now.</summary>
+    private void ConcludeMail()
+    {
+        while (_mailbox.Take() is { } letters)
+        {
+            foreach (var action in letters.Actions)
+            {
+                if (action.Always)
+                {
+                    action.Run();
+                }
+            }
         }
     }
 

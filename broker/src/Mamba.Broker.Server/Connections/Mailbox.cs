@@ -42,7 +42,10 @@ internal sealed class Mailbox(TurnExecutor owner)
     public void Post(OutboundLink link) => Post(link, static (letters, link) => letters.Ready.Add(link));
 
     /// <summary>Something to be done in a turn.</summary>
-    public void Post(Action action) => Post(action, static (letters, action) => letters.Actions.Add(action));
+    /// <param name="action">What is to be done.</param>
+    /// <param name="always">Also when the connection has ended meanwhile: it has something to give back then.</param>
+    public void Post(Action action, bool always = false) =>
+        Post(new ActionLetter(action, always), static (letters, letter) => letters.Actions.Add(letter));
 
     /// <summary>Takes everything posted so far, or null when there is nothing. Valid until the next call.</summary>
     public Letters? Take()
@@ -83,6 +86,8 @@ internal sealed class Mailbox(TurnExecutor owner)
 
     internal readonly record struct CommittedLetter(OpenTransaction Transaction, CommitOutcome Outcome, string? Reason);
 
+    internal readonly record struct ActionLetter(Action Run, bool Always);
+
     internal sealed class Letters
     {
         public List<PublishedLetter> Published { get; } = [];
@@ -93,7 +98,7 @@ internal sealed class Mailbox(TurnExecutor owner)
 
         public List<SendingLink> Ready { get; } = [];
 
-        public List<Action> Actions { get; } = [];
+        public List<ActionLetter> Actions { get; } = [];
 
         public bool IsEmpty { get; set; } = true;
 

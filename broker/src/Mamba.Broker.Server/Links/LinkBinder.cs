@@ -26,6 +26,9 @@ internal sealed partial class LinkBinder(AmqpConnection connection)
     /// <summary>How often a link may find that the subscription it is to join has just ended.</summary>
     private const int MaxAttempts = 10;
 
+    /// <summary>What a link is tagged with whose peer closed it before it was answered: the answer comes when the closing has taken effect.</summary>
+    public static readonly object ClosedEarly = new();
+
     private static readonly Symbol[] AllOutcomes =
         [new("amqp:accepted:list"), new("amqp:rejected:list"), new("amqp:released:list"), new("amqp:modified:list")];
 
@@ -75,6 +78,11 @@ internal sealed partial class LinkBinder(AmqpConnection connection)
         {
             Refuse(link, attach, owner, e.Error);
         }
+
+        if (IsClosedEarly(link) && !connection.IsBroken)
+        {
+            link.Detach(closed: true);
+        }
     }
 
     private void Refuse(LinkEndpoint link, Attach attach, TerminusOwner owner, AmqpError error)
@@ -89,7 +97,7 @@ internal sealed partial class LinkBinder(AmqpConnection connection)
 
         // The dynamic node of a link that is refused for another reason goes with it.
         Abandon(link, owner);
-        if (!IsAbandoned(link))
+        if (!IsAbandoned(link) || (IsClosedEarly(link) && !connection.IsBroken))
         {
             link.Refuse(error);
         }
@@ -97,7 +105,20 @@ internal sealed partial class LinkBinder(AmqpConnection connection)
 
     /// <summary>While its terminus was looked for, the link was detached, its session ended, or its connection went.</summary>
     private bool IsAbandoned(LinkEndpoint link) =>
-        connection.IsBroken || link.IsDetachSent || link.Session.IsEndReceived || link.Session.IsEndSent;
+        connection.IsBroken || link.IsDetachSent || IsClosedEarly(link) || link.Session.IsEndReceived || link.Session.IsEndSent;
+
+    private static bool IsClosedEarly(LinkEndpoint link) => ReferenceEquals(link.Tag, ClosedEarly);
+
+    /// <summary>The peer closed the link before it was answered: for a durable subscription that means unsubscribe, as at any other time.</summary>
+    private async ValueTask<bool> CloseEarlyAsync(LinkEndpoint link, SourceBinding binding)
+    {
+        if (IsClosedEarly(link) && binding.CloseTerminus is { } closeTerminus)
+        {
+            await closeTerminus();
+        }
+
+        return true;
+    }
 
     private void Abandon(LinkEndpoint link, TerminusOwner owner)
     {
@@ -213,6 +234,7 @@ internal sealed partial class LinkBinder(AmqpConnection connection)
             {
                 binding.Abandon();
                 Abandon(link, owner);
+                await connection.InTurn(CloseEarlyAsync(link, binding));
                 return;
             }
 
@@ -245,6 +267,7 @@ internal sealed partial class LinkBinder(AmqpConnection connection)
         if (IsAbandoned(link))
         {
             Abandon(link, owner, subscription, terminus, resumption);
+            await connection.InTurn(CloseEarlyAsync(link, binding));
             return;
         }
 
