@@ -101,6 +101,25 @@ public sealed class ReceiverLink(Session session, Attach local, Attach remote)
     public Task SettleAsync(Delivery delivery, DeliveryState? state, bool settled = true) =>
         session.SendAsync(new Disposition { Role = Role.Receiver, First = delivery.Id, Settled = settled, State = state });
 
+    /// <summary>The delivery that is coming must end, or be aborted, before a delivery of the suite's is settled.</summary>
+    public async Task ExpectEndOfDeliveryBeforeAsync(uint deliveryId)
+    {
+        bool more;
+        do
+        {
+            var frame = await session.Wire.ExpectFrameAsync<Mamba.Amqp.Codec.IAmqpEncodable>(
+                (f, body) => IsTransfer(f) || (body is Disposition { Role: Role.Receiver, Settled: true } d && d.First <= deliveryId && deliveryId <= d.LastOrFirst),
+                "the rest of the delivery, or its end by abort");
+            Check.That(frame.Body is Transfer, $"the delivery to end before delivery {deliveryId} is settled");
+            var transfer = (Transfer)frame.Body!;
+            session.NextIncomingId++;
+            more = transfer.More && !transfer.Aborted;
+        }
+        while (more);
+
+        DeliveryCount++;
+    }
+
     /// <summary>There must be a message at once: a drain must not end without one.</summary>
     public async Task ExpectOneNowAsync()
     {

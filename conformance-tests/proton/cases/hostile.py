@@ -202,10 +202,10 @@ def garbage(ctx):
 
 @case("hostile.garbage-instead-of-a-header")
 def garbage_first(ctx):
-    """HTTP on the AMQP port gets the broker's header at most, and the end of the connection."""
+    """Another protocol on the AMQP port gets the broker's header at most, and the end of the connection."""
     with bystander(ctx):
         peer = RawPeer(ctx)
-        peer.raw(b"GET / HTTP/1.1\r\nHost: example\r\n\r\n")
+        peer.raw(b"EHLO example\r\nMAIL FROM:<ada@example>\r\n")
         rest = peer.drop_rest()
         check.one_of(rest, (b"", AMQP_HEADER, SASL_HEADER), "what the broker said")
 

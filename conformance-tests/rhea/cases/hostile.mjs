@@ -40,7 +40,7 @@ const performative = (code, fields) => b.described(b.smallulong(code), fields);
 export default {
   'garbage-instead-of-a-header': beside(async (t) => {
     const peer = await t.raw();
-    peer.write(Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'));
+    peer.write(Buffer.from('EHLO localhost\r\nMAIL FROM:<ada@localhost>\r\n'));
     await peer.ended();
     assert.equal(peer.received.toString('latin1', 0, 4), 'AMQP', 'the broker says what it speaks, then closes');
     assert.equal(peer.received.length, 8);

@@ -54,7 +54,7 @@ internal sealed partial class AmqpConnection
         }
         catch (Exception e) when (AsyncTransport.IsDisconnect(e))
         {
-            Cut("the peer's connection ended during an HTTP request");
+            Cut(EndOf(door));
         }
         catch (Exception e)
         {
@@ -73,9 +73,7 @@ internal sealed partial class AmqpConnection
 
         if (socket is null)
         {
-            Break(door.Status == 0
-                ? "the peer's connection ended during an HTTP request"
-                : string.Create(CultureInfo.InvariantCulture, $"an HTTP request was answered with status {door.Status}"));
+            Break(EndOf(door));
             return;
         }
 
@@ -85,4 +83,8 @@ internal sealed partial class AmqpConnection
         _sending = false;
         Signal();
     }
+
+    private static string EndOf(WebSocketDoor door) => door.Status == 0
+        ? "the peer's connection ended during an HTTP request"
+        : string.Create(CultureInfo.InvariantCulture, $"an HTTP request was answered with status {door.Status}");
 }
