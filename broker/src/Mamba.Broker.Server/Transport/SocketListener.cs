@@ -47,6 +47,7 @@ internal sealed class SocketListener : IAsyncDisposable
             // a second broker would silently share the port.
             _socket.Bind(endPoint);
             _socket.Listen(backlog);
+            EndPoint = (IPEndPoint)_socket.LocalEndPoint!;
         }
         catch (SocketException e)
         {
@@ -56,7 +57,7 @@ internal sealed class SocketListener : IAsyncDisposable
     }
 
     /// <summary>Where it listens; the port is real even if 0 was asked for.</summary>
-    public IPEndPoint EndPoint => (IPEndPoint)_socket.LocalEndPoint!;
+    public IPEndPoint EndPoint { get; }
 
     public bool IsTls => _tls is not null;
 
@@ -79,8 +80,9 @@ internal sealed class SocketListener : IAsyncDisposable
             {
                 peer = await _socket.AcceptAsync(_stopping.Token);
             }
-            catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
+            catch (Exception) when (_stopping.IsCancellationRequested)
             {
+                // However the system says that the socket was closed.
                 return;
             }
             catch (SocketException e)
