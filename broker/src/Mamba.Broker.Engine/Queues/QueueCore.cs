@@ -418,12 +418,16 @@ internal sealed partial class QueueCore
         _parked?.Remove(token);
         if (_schedule!.NoteGone())
         {
-            _schedule.Prune((other, due) =>
-            {
-                ref var entry = ref _index.Find(other);
-                return other != token && !Unsafe.IsNullRef(ref entry) && entry.State == EntryState.Scheduled && ParkedUntil(other) is var parked && (parked == 0 || parked == due);
-            });
+            _schedule.Prune((other, dueAt) => other != token && Waits(other, dueAt));
         }
+    }
+
+    /// <summary>Whether a message is still away until the time with which it stands among <see cref="Scheduled"/>.</summary>
+    internal bool Waits(long token, long dueAt)
+    {
+        ref var entry = ref _index.Find(token);
+        var parkedUntil = ParkedUntil(token);
+        return !Unsafe.IsNullRef(ref entry) && entry.State == EntryState.Scheduled && (parkedUntil == 0 || parkedUntil == dueAt);
     }
 
     /// <summary>Messages that are not due yet, and when they are; some may have gone meanwhile.</summary>

@@ -15,8 +15,7 @@ internal sealed partial class QueueHost
             {
                 ref var entry = ref _core.Index.Find(token);
                 var parkedUntil = _core.ParkedUntil(token);
-                if (!Unsafe.IsNullRef(ref entry) && entry.State == EntryState.Scheduled && (parkedUntil == 0 || parkedUntil == dueAt)
-                    && into.WantsId(entry.MessageId) && into.Wants(KindOf(parkedUntil), dueAt))
+                if (_core.Waits(token, dueAt) && into.WantsId(entry.MessageId) && into.Wants(KindOf(parkedUntil), dueAt))
                 {
                     into.Add(new ScheduledMessage(
                         entry.MessageId, KindOf(parkedUntil), naming.Address, naming.Subscription, dueAt, null, 0, 0, 0, 0, entry.DeliveryCount,

@@ -39,32 +39,14 @@ internal sealed class KilledLastValueTests() : MortalBroker("""addresses.rules=[
     [Test]
     public async Task What_was_held_when_it_was_replaced_does_not_come_back_beside_the_newer_one()
     {
-        await using (var peer = await RawPeer.BeginAsync(Life.Endpoint))
-        {
-            await peer.AttachSenderAsync(0, "last.q");
-            await peer.PublishAsync(0, 0, Value(0));
-            await peer.AttachReceiverAsync(1, "last.q", 1);
-            await peer.ReceiveAsync();
-            Assert.That(await peer.PublishAsync(0, 1, Value(Keys)), Is.InstanceOf<Accepted>());
-            await Life.KillAndRestartAsync();
-        }
-
+        await ReplaceWhatIsHeldAndKillAsync(Value(Keys));
         Assert.That((await Life.DrainAsync("last.q", 1)).ConvertAll(static m => m.Body), Is.EqualTo(new[] { "5" }));
     }
 
     [Test]
     public async Task A_held_durable_value_is_the_latest_again_when_the_one_that_replaced_it_is_lost_with_the_process()
     {
-        await using (var peer = await RawPeer.BeginAsync(Life.Endpoint))
-        {
-            await peer.AttachSenderAsync(0, "last.q");
-            await peer.PublishAsync(0, 0, Value(0));
-            await peer.AttachReceiverAsync(1, "last.q", 1);
-            await peer.ReceiveAsync();
-            Assert.That(await peer.PublishAsync(0, 1, Value(Keys, durable: false)), Is.InstanceOf<Accepted>());
-            await Life.KillAndRestartAsync();
-        }
-
+        await ReplaceWhatIsHeldAndKillAsync(Value(Keys, durable: false));
         Assert.That((await Life.DrainAsync("last.q", 1)).ConvertAll(static m => m.Body), Is.EqualTo(new[] { "0" }));
     }
 
@@ -93,6 +75,18 @@ internal sealed class KilledLastValueTests() : MortalBroker("""addresses.rules=[
         await Life.PublishAsync("behind", "last");
         await Life.KillAndRestartAsync();
         Assert.That(await Life.DrainAsync("last.q"), Is.Empty);
+    }
+
+    /// <summary>A durable value 0 is held while another takes its place, and then the broker is killed.</summary>
+    private async Task ReplaceWhatIsHeldAndKillAsync(byte[] newer)
+    {
+        await using var peer = await RawPeer.BeginAsync(Life.Endpoint);
+        await peer.AttachSenderAsync(0, "last.q");
+        await peer.PublishAsync(0, 0, Value(0));
+        await peer.AttachReceiverAsync(1, "last.q", 1);
+        await peer.ReceiveAsync();
+        Assert.That(await peer.PublishAsync(0, 1, newer), Is.InstanceOf<Accepted>());
+        await Life.KillAndRestartAsync();
     }
 
     private static byte[] Value(int number, bool durable = true) => new AmqpMessage
